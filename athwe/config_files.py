@@ -1,0 +1,171 @@
+"""Lay YAML files and `key=value` flags over the defaults, and say in one line what does not fit."""
+
+import difflib
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from athwe.config import Config
+from athwe.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+IGNORED_KEYS = frozenset(
+    """expert_num gate_selection start_expert_num start_gate_selection temporal_expert_num temporal_gate_selection
+    interval_scale expert_type share_moe pretrained_embedding gpu_id show_progress seq_separator ITEM_LIST_LENGTH_FIELD
+    LIST_SUFFIX NEG_PREFIX POSITION_FIELD load_col loss_decimal_place metric_decimal_place use_gpu worker state
+    reproducibility checkpoint_dir save_dataset save_dataloaders log_wandb dataset model benchmark_filename""".split()
+)
+"""Keys of RecBole and of the published files that mean nothing here."""
+
+_FULL_RANKING = ("full", {"valid": "full", "test": "full"})
+FIXED_KEYS: Mapping[str, tuple[Any, ...]] = {
+    "field_separator": ("\t",),
+    "shuffle": (True,),
+    "neg_sampling": (None,),
+    "train_neg_sample_args": (None, {"distribution": "none"}),
+    "training_neg_sample_num": (0,),
+}
+"""Keys that ask for a protocol: one of these values, or a refusal."""
+_EVAL_ARGS: Mapping[str, tuple[Any, ...]] = {
+    "split": ({"LS": "valid_and_test"},),
+    "group_by": ("user",),
+    "order": ("TO",),
+    "mode": _FULL_RANKING,
+}
+
+
+def load_config(
+    dataset: str, *, files: Iterable[str | Path] = (), overrides: Iterable[str] = (), config_root: Path | None = None
+) -> Config:
+    """Read `data.yaml`, `<dataset>.yaml`, further files and `key=value` overrides, later ones winning.
+
+    Args:
+        dataset: name of the data set; its own file need not exist.
+        files: YAML files laid over the two.
+        overrides: `key=value` texts, the value in YAML.
+        config_root: folder of the two files; by default `config/` here or beside the package.
+
+    Raises:
+        ConfigError: a file that cannot be read, an unknown key, or a value that does not fit.
+    """
+    root = config_root or default_config_root()
+    layers = [(str(path), read_yaml(path)) for path in (root / "data.yaml", root / f"{dataset}.yaml") if path.exists()]
+    layers += [(str(path), read_yaml(Path(path))) for path in files]
+    layers += [(f"--set {text}", parse_override(text)) for text in overrides]
+    values: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for where, layer in layers:
+        values |= layer
+        origin |= dict.fromkeys(layer, where)
+    return build_config(values, origin)
+
+
+def build_config(values: Mapping[str, Any], origin: Mapping[str, str] | None = None) -> Config:
+    """Make a `Config` of flat keys; `origin` names where each came from, for the messages.
+
+    Raises:
+        ConfigError: an unknown key, another protocol, or a value that does not fit.
+    """
+    origin = origin or {}
+    ignored = sorted(IGNORED_KEYS & values.keys())
+    if ignored:
+        logger.warning("these keys mean nothing here and are ignored: %s", ", ".join(ignored))
+    kept = {key: value for key, value in values.items() if key not in IGNORED_KEYS}
+    _require_our_protocol(kept, origin)
+    kept = {key: value for key, value in kept.items() if key not in FIXED_KEYS and key != "eval_args"}
+    for key in kept:
+        if key not in Config.model_fields:
+            raise ConfigError(f"unknown config key {key!r}{_place(key, origin)}{suggestion(key, Config.model_fields)}")
+    try:
+        return Config.model_validate(kept)
+    except ValidationError as error:
+        raise ConfigError(_one_line(error, origin)) from None
+
+
+def override_config(config: Config, values: Mapping[str, Any]) -> Config:
+    """Lay `values` over a configuration that is already complete, with the same checks.
+
+    Raises:
+        ConfigError: as `build_config`.
+    """
+    return build_config(config.model_dump() | dict(values), dict.fromkeys(values, "the given values"))
+
+
+def default_config_root() -> Path:
+    """`config/` of the working directory where it has a `data.yaml`, else the one beside the package."""
+    here = Path("config")
+    return here if (here / "data.yaml").exists() else Path(__file__).resolve().parent.parent / "config"
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping.
+
+    Raises:
+        ConfigError: no such file, not YAML, or not a mapping of keys to values.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise ConfigError(f"{path} must hold 'key: value' lines, found {type(content).__name__}")
+    return content
+
+
+def parse_override(text: str) -> dict[str, Any]:
+    """Read one `key=value` with a YAML value.
+
+    >>> parse_override("initializer_weight=[0, 1, 1]")
+    {'initializer_weight': [0, 1, 1]}
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set takes key=value, got {text!r}")
+    try:
+        return {key.strip(): yaml.safe_load(value)}
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {key}: {value!r} is not a YAML value") from None
+
+
+def suggestion(key: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the nearest known name, or an empty text where none is near."""
+    by_lower = {name.lower(): name for name in known}
+    nearest = difflib.get_close_matches(key.lower(), list(by_lower), n=1, cutoff=0.5)
+    return f"; did you mean {by_lower[nearest[0]]!r}?" if nearest else ""
+
+
+def _require_our_protocol(values: Mapping[str, Any], origin: Mapping[str, str]) -> None:
+    for key, allowed in FIXED_KEYS.items():
+        if key in values and values[key] not in allowed:
+            raise ConfigError(f"{key}: {values[key]!r}{_place(key, origin)} is not supported, only {allowed[0]!r}")
+    arguments = values.get("eval_args") or {}
+    if not isinstance(arguments, dict):
+        raise ConfigError(f"eval_args must be a mapping, got {arguments!r}{_place('eval_args', origin)}")
+    for key, value in arguments.items():
+        if value not in _EVAL_ARGS.get(key, ()):
+            supported = {name: allowed[0] for name, allowed in _EVAL_ARGS.items()}
+            raise ConfigError(
+                f"eval_args.{key}: {value!r}{_place('eval_args', origin)} is not supported, only {supported}"
+            )
+
+
+def _place(key: str, origin: Mapping[str, str]) -> str:
+    return f" (in {origin[key]})" if key in origin else ""
+
+
+def _one_line(error: ValidationError, origin: Mapping[str, str]) -> str:
+    first = error.errors(include_url=False)[0]
+    message = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return f"config: {message}"
+    key = str(first["loc"][0])
+    return f"config key {key!r}: {message}, got {first['input']!r}{_place(key, origin)}"

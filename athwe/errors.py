@@ -1,0 +1,39 @@
+"""One error tree. Every message is one line: what was expected, what came, where, and what to do."""
+
+
+class AthweError(Exception):
+    """Something the user can mend. Command lines print it as one line and exit with code 2."""
+
+
+class ConfigError(AthweError):
+    """A configuration key or value that cannot be used."""
+
+
+class DataError(AthweError):
+    """A data set folder or file that does not keep the contract of `dataset/README.md`."""
+
+
+class CheckpointError(AthweError):
+    """A checkpoint folder that is missing, half-written or of another model."""
+
+
+class DivergedError(AthweError):
+    """A loss that is not finite any more.
+
+    Attributes:
+        epoch: 1-based epoch in which it happened.
+        loss_part: name of the first loss part that was not finite, such as `item_contrast`.
+    """
+
+    def __init__(self, epoch: int, loss_part: str, value: float):
+        super().__init__(
+            f"training diverged: loss part '{loss_part}' is {value} in epoch {epoch}; "
+            "lower learning_rate, raise its temperature or set clip_grad_norm"
+        )
+        self.epoch = epoch
+        self.loss_part = loss_part
+        self.value = value
+
+    def __reduce__(self):
+        """Travel between Ray processes: the constructor's arguments, not the message."""
+        return DivergedError, (self.epoch, self.loss_part, self.value)
