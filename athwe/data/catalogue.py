@@ -1,0 +1,55 @@
+"""What a model needs to know of the items, as tensors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64
+from torch import Tensor
+
+from athwe.config import Config
+from athwe.data.clusters import cluster_labels
+from athwe.data.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Features, categories and cluster labels of N items, row 0 the padding."""
+
+    n_items: int
+    features: dict[str, Float32[Tensor, "N _"]]
+    """Of the modalities in use but `item`; row 0 and items without features are zero."""
+    attributes: Float32[Tensor, "N A"] | None
+    """Multi-hot categories; row 0 is zero."""
+    clusters: dict[str, Int64[Tensor, " N"]]
+    """A label of each modality with features; -1 where an item has none."""
+
+    def to(self, device: torch.device | str) -> "Catalogue":
+        """The same catalogue on `device`."""
+        return Catalogue(
+            n_items=self.n_items,
+            features={name: tensor.to(device) for name, tensor in self.features.items()},
+            attributes=None if self.attributes is None else self.attributes.to(device),
+            clusters={name: tensor.to(device) for name, tensor in self.clusters.items()},
+        )
+
+
+def build_catalogue(dataset: Dataset, config: Config) -> Catalogue:
+    """Tensors of a data set's items; cluster labels come from the cache or are computed.
+
+    Raises:
+        ConfigError: more clusters than items with features.
+    """
+    return Catalogue(
+        n_items=dataset.n_items,
+        features={name: _copied(array) for name, array in dataset.features.items()},
+        attributes=None if dataset.attributes is None else _copied(dataset.attributes),
+        clusters={
+            name: _copied(cluster_labels(array, name, config, config.seed)) for name, array in dataset.features.items()
+        },
+    )
+
+
+def _copied(array: np.ndarray) -> Tensor:
+    """A tensor of its own: the array may be read-only memory shared between processes, which torch cannot hold."""
+    return torch.tensor(array)

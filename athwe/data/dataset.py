@@ -1,0 +1,156 @@
+"""One data set, read, filtered and ready to be cut into batches."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float32, Int64, Shaped
+
+from athwe.config import DataConfig, Modality
+from athwe.config_files import load_config
+from athwe.data.folders import find_dataset
+from athwe.data.interactions import Interactions, read_interactions
+from athwe.data.items import read_items
+from athwe.data.modalities import read_attributes, read_features
+from athwe.data.sequences import Batch, Samples, gather_histories, gather_ranges
+from athwe.data.split import Split, count_preceding, target_positions
+from athwe.errors import DataError
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Numpy arrays only, so that processes can share one copy; nothing here writes to them.
+
+    Interactions are sorted by user, then time. A position is an index into `item` and `timestamp`; user u's positions
+    are `[user_offset[u], user_offset[u + 1])`. User and item 0 are padding.
+    """
+
+    name: str
+    folder: str
+    """Absolute path; image paths in `items` are relative to it."""
+    fingerprint: str
+    """Hash of the prepared content and of the settings that shape it."""
+    user_tokens: Shaped[np.ndarray, " users"]
+    """External ids by internal id, index 0 is `[PAD]`."""
+    item_tokens: Shaped[np.ndarray, " N"]
+    item: Int64[np.ndarray, " interactions"]
+    timestamp: Int64[np.ndarray, " interactions"]
+    """Unix seconds."""
+    preceding: Int64[np.ndarray, " interactions"]
+    """How many interactions of the same user lie before."""
+    user_offset: Int64[np.ndarray, " users_and_one"]
+    max_length: int
+    """L, the longest history that is cut out."""
+    modalities: tuple[Modality, ...]
+    """Streams in use, in the order item, txt, img."""
+    features: dict[str, Float32[np.ndarray, "N _"]]
+    """Frozen features of the streams in use but `item`; row 0 is zero."""
+    attributes: Float32[np.ndarray, "N A"] | None
+    """Multi-hot categories, or None where there are none."""
+    items: pd.DataFrame
+    """item_id, title, categories, image, one row for each of `item_tokens[1:]`; image is "" where there is none."""
+
+    @property
+    def n_items(self) -> int:
+        """N, the number of items including padding."""
+        return len(self.item_tokens)
+
+    @property
+    def n_users(self) -> int:
+        """Number of users including padding."""
+        return len(self.user_tokens)
+
+    def positions(self, split: Split) -> Int64[np.ndarray, " n"]:
+        """Positions of the targets of a split."""
+        return target_positions(self.user_offset, split)
+
+    def lengths(self, positions: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
+        """How long the history before each position is, as far as it is cut out."""
+        return np.minimum(self.preceding[positions], self.max_length)
+
+    def users(self, positions: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
+        """Whose interaction each position is."""
+        return np.searchsorted(self.user_offset, positions, side="right") - 1
+
+    def samples(self, split: Split) -> Samples:
+        """All of a split at once, padded to `max_length`."""
+        position = self.positions(split)
+        length = self.lengths(position)
+        items, timestamps = gather_histories(position, length, self.max_length, self.item, self.timestamp)
+        return Samples(
+            user=self.users(position),
+            item_sequence=items,
+            timestamp=timestamps,
+            length=length,
+            target=self.item[position],
+        )
+
+    def batch(self, positions: Int64[np.ndarray, " B"]) -> Batch:
+        """Targets at `positions` with their histories, padded to the longest of them only."""
+        length = self.lengths(positions)
+        items, timestamps = gather_histories(positions, length, int(length.max()), self.item, self.timestamp)
+        arrays = (items, timestamps, length, self.item[positions])
+        return Batch(*map(torch.from_numpy, arrays))  # all made here, so never read-only
+
+    def seen(self, positions: Int64[np.ndarray, " B"]) -> tuple[Int64[np.ndarray, " seen"], Int64[np.ndarray, " seen"]]:
+        """Rows and items of everything before each target, not the last `max_length` only, but never the target."""
+        row, index = gather_ranges(positions, self.preceding[positions])
+        item = self.item[index]
+        other = item != self.item[positions][row]
+        return row[other], item[other]
+
+
+def load_dataset(name: str, root: str | Path | None = None, config: DataConfig | None = None) -> Dataset:
+    """Read a data set folder (`dataset/README.md`); `demo` is generated where it is not there yet.
+
+    Args:
+        name: the folder's name.
+        root: first folder to look in, before `ATHWE_DATASET_ROOT` and the config's `data_path`.
+        config: settings; by default those of `config/data.yaml` and `config/<name>.yaml`.
+
+    Raises:
+        DataError: no such data set, or files that break the contract.
+        ConfigError: settings that cannot be used.
+    """
+    config = config or load_config(name)
+    folder = find_dataset(name, root, config.data_path)
+    interactions = read_interactions(folder / f"{name}.inter", config)
+    features = read_features(folder, interactions.item_tokens, config.modalities)
+    dataset = Dataset(
+        name=name,
+        folder=str(folder),
+        fingerprint="",
+        preceding=count_preceding(interactions.user_offset),
+        max_length=config.MAX_ITEM_LIST_LENGTH,
+        modalities=config.modalities or ("item", *features),
+        features=features,
+        attributes=read_attributes(folder, interactions.item_tokens),
+        items=read_items(folder, name, config.ITEM_ID_FIELD, interactions.item_tokens),
+        **vars(interactions),
+    )
+    _require_training_samples(interactions, folder / f"{name}.inter")
+    return replace(dataset, fingerprint=_fingerprint(dataset))
+
+
+def _require_training_samples(interactions: Interactions, path: Path) -> None:
+    longest = int(np.diff(interactions.user_offset).max())
+    if longest < 4:
+        raise DataError(
+            f"no user of {path} has the 4 interactions that a training sample needs (its target, one before it, and "
+            f"the two held out); the most is {longest}"
+        )
+
+
+def _fingerprint(dataset: Dataset) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(repr((dataset.name, dataset.max_length, dataset.modalities)).encode())
+    for tokens in (dataset.user_tokens, dataset.item_tokens, *(dataset.items[name] for name in dataset.items)):
+        digest.update("\0".join(tokens).encode())
+    arrays = [dataset.item, dataset.timestamp, dataset.user_offset, *dataset.features.values()]
+    for array in arrays if dataset.attributes is None else [*arrays, dataset.attributes]:
+        digest.update(repr((array.dtype.str, array.shape)).encode())
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()

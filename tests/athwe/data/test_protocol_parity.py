@@ -1,0 +1,74 @@
+"""Splits and histories equal RecBole's, as sets of rows, after the id maps."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from athwe.config import DataConfig
+from athwe.data import load_dataset
+
+SHARED = Path(__file__).resolve().parents[4] / "shared"
+DATA_ROOT = Path(os.environ.get("ATHWE_DATA_DIR", SHARED / "data"))
+FIGURES = {  # users, items, interactions, train samples (PROTOCOL.md)
+    "ml-100k": (943, 1_349, 99_287, 96_458),
+    "grocery": (6_404, 4_371, 80_226, 61_014),
+}
+
+
+def expected_files() -> list[Path]:
+    folder = Path(os.environ.get("ATHWE_PROTOCOL_DIR", SHARED / "parity" / "protocol"))
+    files = sorted(folder.glob("*.npz"))
+    if not files and "ATHWE_PROTOCOL_DIR" in os.environ:
+        raise FileNotFoundError(f"ATHWE_PROTOCOL_DIR names {folder}, which holds no .npz file")
+    return files
+
+
+@pytest.fixture(params=expected_files() or [None], ids=lambda path: path.stem if path else "absent", scope="module")
+def case(request):
+    if request.param is None:
+        pytest.skip("no RecBole output in ../shared/parity/protocol; name its folder in ATHWE_PROTOCOL_DIR")
+    path: Path = request.param
+    maps = json.loads(path.with_name(f"{path.stem}.map.json").read_text(encoding="utf-8"))
+    return path.stem, load_dataset(path.stem, DATA_ROOT, DataConfig()), np.load(path), maps
+
+
+def as_sorted_rows(*columns: np.ndarray) -> np.ndarray:
+    rows = np.column_stack([column.astype(np.float64) for column in columns])
+    return rows[np.lexsort(rows.T)]
+
+
+@pytest.mark.parametrize("split", ["train", "valid", "test"])
+def test_samples_equal_recbole(case, split):
+    _, dataset, expected, maps = case
+    user_of = np.array([dataset.user_tokens.tolist().index(token) for token in maps["users"]])
+    number_of = {token: number for number, token in enumerate(dataset.item_tokens.tolist())}
+    item_of = np.array([number_of[token] for token in maps["items"]])
+    samples = dataset.samples(split)
+    ours = as_sorted_rows(
+        samples.user, samples.target, samples.length, samples.item_sequence, samples.timestamp.astype(np.float32)
+    )
+    theirs = as_sorted_rows(
+        user_of[expected[f"{split}/user_id"]],
+        item_of[expected[f"{split}/item_id"]],
+        expected[f"{split}/item_length"],
+        item_of[expected[f"{split}/item_id_list"]],
+        expected[f"{split}/timestamp_list"],
+    )
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_items_and_users_are_numbered_as_recbole_numbers_them(case):
+    _, dataset, _, maps = case
+    assert dataset.item_tokens.tolist() == maps["items"]
+    assert set(dataset.user_tokens.tolist()) == set(maps["users"])
+
+
+def test_counts_are_the_checked_figures(case):
+    name, dataset, _, _ = case
+    if name not in FIGURES:
+        pytest.skip(f"no checked figures for {name}")
+    counts = (dataset.n_users - 1, dataset.n_items - 1, len(dataset.item), len(dataset.positions("train")))
+    assert counts == FIGURES[name]
