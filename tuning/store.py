@@ -5,6 +5,7 @@ This module is all of the project that the dashboard imports, so it imports noth
 """
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -173,19 +174,22 @@ class Store:
                 connection.execute(sa.insert(trial).values(**key, **rest))
 
     def save_metrics(self, trial_id: str, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Insert or replace one epoch's metrics; a key `valid/ndcg@10` is stored as split `valid`, name `ndcg@10`."""
+        """Insert or replace one epoch's metrics; a key `valid/ndcg@10` is stored as split `valid`, name `ndcg@10`.
+
+        A key without a split is not a metric and is left out, and so is NaN, which SQLite can only keep as NULL.
+        """
         rows = [
             {"trial_id": trial_id, "epoch": epoch, "split": split, "name": name, "value": float(value)}
             for key, value in metrics.items()
             for split, _, name in [key.partition("/")]
-            if name
+            if name and not math.isnan(value)
         ]
         self._upsert(metric, rows)
 
     def save_importance(self, study_name: str, evaluator: str, values: Mapping[str, float]) -> None:
         """Replace the parameter importances that one evaluator found in a study."""
         names = {"study_name": study_name, "evaluator": evaluator}
-        rows = [names | {"parameter": parameter, "value": value} for parameter, value in values.items()]
+        rows = [names | {"parameter": key, "value": float(value)} for key, value in values.items()]
         mine = (importance.c.study_name == study_name) & (importance.c.evaluator == evaluator)
         with self._begin() as connection:
             connection.execute(sa.delete(importance).where(mine))
@@ -205,16 +209,23 @@ class Store:
         return None if row is None else dict(row) | {"spec": json.loads(row["spec_json"])}
 
     def studies(self) -> pd.DataFrame:
-        """One row a study, newest first: its columns without the spec, and the trials in each state."""
+        """One row a study, newest first: its columns without the spec, the trials in each state, and `best_value`.
+
+        `best_value` is that of the best COMPLETE trial by the study's direction, NaN where there is none.
+        """
         columns = [column for column in study.c if column.name != "spec_json"]
-        frame = self._frame(sa.select(*columns).order_by(study.c.created_at.desc()))
+        best = sa.case((study.c.direction == "minimize", sa.func.min(trial.c.value)), else_=sa.func.max(trial.c.value))
+        complete = (trial.c.study_name == study.c.study_name) & (trial.c.state == COMPLETE)
+        best_value = sa.select(best).where(complete).correlate(study).scalar_subquery().label("best_value")
+        frame = self._frame(sa.select(*columns, best_value).order_by(study.c.created_at.desc()))
         counts = self._frame(
             sa.select(trial.c.study_name, trial.c.state, sa.func.count().label("trials")).group_by(
                 trial.c.study_name, trial.c.state
             )
         )
         wide = counts.pivot(index="study_name", columns="state", values="trials").reindex(columns=list(STATES))
-        return frame.join(wide.fillna(0).astype(int), on="study_name").fillna(dict.fromkeys(STATES, 0))
+        frame = frame.join(wide, on="study_name")
+        return frame.astype({"best_value": float}).assign(**frame[list(STATES)].fillna(0).astype(int))
 
     def trials(self, study_name: str) -> pd.DataFrame:
         """One row a trial in the order of their numbers, with the parameters decoded as dicts in `params`."""
@@ -293,7 +304,10 @@ class _Transaction:
             raise StoreError(self._line(error)) from error
 
     def __exit__(self, kind, error, trace) -> None:
-        self._context.__exit__(kind, error, trace)
+        try:
+            self._context.__exit__(kind, error, trace)
+        except SQLAlchemyError as at_commit:  # a full disk or a lock shows only here
+            raise StoreError(self._line(at_commit)) from at_commit
         if isinstance(error, SQLAlchemyError):
             raise StoreError(self._line(error)) from error
 
@@ -308,9 +322,7 @@ def _engine(url: str, read_only: bool) -> sa.Engine:
     if parsed.get_backend_name() not in _INSERT:
         raise StoreError(f"expected a sqlite or postgresql URL, got {_display(url)}")
     options = {"postgresql_readonly": True} if read_only else {}
-    return sa.create_engine(
-        parsed, pool_pre_ping=True, execution_options=options, connect_args={"connect_timeout": 5}
-    )
+    return sa.create_engine(parsed, pool_pre_ping=True, execution_options=options, connect_args={"connect_timeout": 5})
 
 
 def _sqlite_engine(url: sa.URL, read_only: bool) -> sa.Engine:
@@ -319,7 +331,7 @@ def _sqlite_engine(url: sa.URL, read_only: bool) -> sa.Engine:
     if read_only:
         if not path.is_file():
             raise StoreError(f"there is no store at {path}: run a search first, or name another with --store")
-        uri = f"sqlite:///{path.resolve().as_uri()}?mode=ro&uri=true"
+        uri = sa.URL.create("sqlite", database=path.resolve().as_uri(), query={"mode": "ro", "uri": "true"})
         return sa.create_engine(uri, connect_args={"timeout": 30})
     path.parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(url, connect_args={"timeout": 30})

@@ -1,0 +1,287 @@
+"""The store keeps what a search writes, on SQLite and on PostgreSQL alike."""
+
+import os
+import shutil
+import subprocess
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tuning import store as tables
+from tuning.store import Store, StoreError
+
+STUDY = {
+    "study_name": "demo-1",
+    "dataset": "demo",
+    "objective": "valid/ndcg@10",
+    "direction": "maximize",
+    "mask_seen": False,
+    "spec_json": '{"trials": 4}',
+    "trials_asked": 4,
+    "data_fingerprint": "abc",
+    "storage_path": "/nowhere",
+}
+POSTGRES = Path("/usr/lib/postgresql")
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory):
+    """A PostgreSQL database: the one ATHWE_TEST_POSTGRES names, or a server of our own on a socket."""
+    if url := os.environ.get("ATHWE_TEST_POSTGRES"):
+        yield url
+        return
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    binaries = sorted(POSTGRES.glob("*/bin/initdb"))
+    as_owner = ["runuser", "-u", "nobody", "--"] if os.getuid() == 0 else []  # the server refuses to run as root
+    if not binaries or (as_owner and not shutil.which("runuser")):
+        pytest.skip("set ATHWE_TEST_POSTGRES to a database URL, or install PostgreSQL")
+    folder = Path(subprocess.check_output([*as_owner, "mktemp", "-d"], text=True).strip())
+
+    def control(program: str, *arguments: str) -> None:
+        command = [*as_owner, binaries[-1].with_name(program), *arguments, "-D", folder / "data"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+    control("initdb", "--auth=trust", "--username=postgres", "--no-sync")
+    control("pg_ctl", "start", "-w", "-l", f"{folder}/log", "-o", f"-c listen_addresses='' -k {folder} -F")
+    try:
+        yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
+    finally:
+        control("pg_ctl", "stop", "-m", "immediate")
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    """The URL of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/folder that is new/athwe.db"
+    address = request.getfixturevalue("postgres_url")
+    engine = sa.create_engine(address)
+    tables._tables.drop_all(engine)
+    engine.dispose()
+    return address
+
+
+@pytest.fixture
+def store(url):
+    with Store.open(url) as opened:
+        yield opened
+
+
+def trial(number: int, **values) -> dict:
+    first = {"trial_id": f"demo-1.{number}", "study_name": "demo-1", "number": number, "params_json": '{"beta": 0.2}'}
+    return first | {"state": tables.RUNNING} | values
+
+
+def test_a_study_comes_back_with_its_spec_decoded(store):
+    store.create_study(STUDY)
+    found = store.study("demo-1")
+    assert found["spec"] == {"trials": 4}
+    assert found["mask_seen"] is False
+    assert abs(tables.now() - found["created_at"]) < timedelta(minutes=1)
+    assert store.study("another") is None
+
+
+def test_a_second_study_of_the_same_name_is_refused(store):
+    store.create_study(STUDY)
+    with pytest.raises(StoreError, match="'demo-1' exists already"):
+        store.create_study(STUDY)
+
+
+def test_update_study_changes_only_the_columns_given(store):
+    store.create_study(STUDY)
+    store.update_study("demo-1", ended_at=tables.now())
+    assert store.study("demo-1")["ended_at"] is not None
+    assert store.study("demo-1")["dataset"] == "demo"
+
+
+def test_an_empty_store_gives_empty_tables_with_their_columns(store):
+    assert store.studies().empty
+    assert {"study_name", "best_value", *tables.STATES} <= set(store.studies())
+    assert {"trial_id", "params"} <= set(store.trials("demo-1"))
+    assert list(store.metrics([])) == ["trial_id", "epoch", "split", "name", "value"]
+    assert store.importances("demo-1").empty
+    assert store.test_evaluations("demo-1").empty
+
+
+def test_studies_counts_states_as_integers_and_puts_the_newest_first(store):
+    store.create_study(STUDY)
+    store.save_trial(trial(0, state=tables.COMPLETE))
+    store.save_trial(trial(1, state=tables.PRUNED))
+    store.save_trial(trial(2, state=tables.PRUNED))
+    store.create_study(STUDY | {"study_name": "demo-2"})
+    frame = store.studies()
+    assert frame["study_name"].tolist() == ["demo-2", "demo-1"]
+    assert frame["PRUNED"].tolist() == [0, 2]
+    assert all(frame[state].dtype.kind == "i" for state in tables.STATES)
+    assert "spec_json" not in frame
+
+
+@pytest.mark.parametrize(("direction", "best"), [("maximize", 0.3), ("minimize", 0.1)])
+def test_best_value_follows_the_direction_and_knows_complete_trials_only(store, direction, best):
+    store.create_study(STUDY | {"direction": direction})
+    store.save_trial(trial(0, state=tables.COMPLETE, value=0.1))
+    store.save_trial(trial(1, state=tables.COMPLETE, value=0.3))
+    store.save_trial(trial(2, state=tables.PRUNED, value=0.0))
+    store.save_trial(trial(3, state=tables.PRUNED, value=0.9))
+    assert store.studies()["best_value"].tolist() == [best]
+
+
+def test_save_trial_keeps_the_columns_it_is_not_given(store):
+    store.create_study(STUDY)
+    store.save_trial(trial(0))
+    store.save_trial({"trial_id": "demo-1.0", "state": tables.COMPLETE, "value": 0.25, "best_epoch": 3})
+    row = store.trials("demo-1").iloc[0]
+    assert (row["state"], row["value"], row["best_epoch"]) == (tables.COMPLETE, 0.25, 3)
+    assert row["params"] == {"beta": 0.2}
+
+
+def test_trials_come_in_the_order_of_their_numbers(store):
+    store.create_study(STUDY)
+    for number in (2, 0, 10, 1):
+        store.save_trial(trial(number))
+    assert store.trials("demo-1")["number"].tolist() == [0, 1, 2, 10]
+
+
+def test_a_repeated_epoch_replaces_the_metrics_of_the_first_time(store):
+    store.create_study(STUDY)
+    store.save_trial(trial(0))
+    store.save_metrics("demo-1.0", 1, {"valid/ndcg@10": 0.1, "train/loss_total": 5.0})
+    store.save_metrics("demo-1.0", 1, {"valid/ndcg@10": 0.2})
+    frame = store.metrics(["demo-1.0"])
+    assert frame.set_index(["split", "name"])["value"].to_dict() == {
+        ("valid", "ndcg@10"): 0.2,
+        ("train", "loss_total"): 5.0,
+    }
+
+
+def test_metrics_are_filtered_by_trial_split_and_name(store):
+    store.create_study(STUDY)
+    for number in (0, 1):
+        store.save_trial(trial(number))
+        store.save_metrics(f"demo-1.{number}", 1, {"valid/ndcg@10": 0.1, "valid/mrr@10": 0.2, "train/seconds": 1})
+    assert set(store.metrics(["demo-1.1"])["trial_id"]) == {"demo-1.1"}
+    assert set(store.metrics(["demo-1.0"], split="valid")["name"]) == {"ndcg@10", "mrr@10"}
+    assert len(store.metrics(["demo-1.0", "demo-1.1"], names=["ndcg@10"])) == 2
+
+
+def test_what_is_no_metric_is_left_out(store):
+    store.create_study(STUDY)
+    store.save_trial(trial(0))
+    values = {"epoch": 1.0, "train/loss_total": float("nan"), "train/loss_cluster": float("inf"), "train/seconds": 2}
+    store.save_metrics("demo-1.0", 1, values)
+    assert sorted(store.metrics(["demo-1.0"])["name"]) == ["loss_cluster", "seconds"]
+
+
+def test_metrics_of_an_unknown_trial_are_refused(store):
+    with pytest.raises(StoreError, match="(?i)foreign key"):
+        store.save_metrics("no-trial", 1, {"valid/ndcg@10": 0.1})
+
+
+def test_importances_of_one_evaluator_are_replaced_and_come_largest_first(store):
+    store.create_study(STUDY)
+    store.save_importance("demo-1", "fanova", {"beta": 0.9, "moe_topk": 0.1})
+    store.save_importance("demo-1", "ped_anova", {"beta": 1.0})
+    store.save_importance("demo-1", "fanova", {"beta": 0.2, "moe_topk": 0.8})
+    frame = store.importances("demo-1")
+    fanova = frame[frame["evaluator"] == "fanova"]
+    assert fanova["parameter"].tolist() == ["moe_topk", "beta"]
+    assert len(frame) == 3
+
+
+def test_the_ledger_of_test_evaluations_only_grows(store):
+    store.create_study(STUDY)
+    look = {"study_name": "demo-1", "evaluated_by": "someone", "seed": 1, "mask_seen": False, "metrics_json": "{}"}
+    store.save_test_evaluation(look)
+    store.save_test_evaluation(look | {"seed": 2})
+    assert store.test_evaluations("demo-1")["seed"].tolist() == [1, 2]
+
+
+def test_a_read_only_store_reads_and_cannot_write(store, url):
+    store.create_study(STUDY)
+    with Store.open(url, read_only=True) as reader:
+        assert reader.study("demo-1")["dataset"] == "demo"
+        with pytest.raises(StoreError, match="(?i)read-?only"):
+            reader.update_study("demo-1", dataset="other")
+
+
+def test_a_reader_sees_what_the_writer_adds_while_both_are_open(store, url):
+    with Store.open(url, read_only=True) as reader:
+        assert reader.studies().empty
+        store.create_study(STUDY)
+        assert len(reader.studies()) == 1
+
+
+def test_one_reader_serves_several_threads(store, url):
+    store.create_study(STUDY)
+    found = []
+    with Store.open(url, read_only=True) as reader:
+        threads = [threading.Thread(target=lambda: found.append(len(reader.studies()))) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert found == [1] * 8
+
+
+def test_opening_again_keeps_what_is_there(store, url):
+    store.create_study(STUDY)
+    with Store.open(url) as again:
+        assert len(again.studies()) == 1
+
+
+def test_a_store_of_another_schema_is_refused(store, url):
+    store._run(sa.update(tables.schema_version).values(version=99))
+    for read_only in (True, False):
+        with pytest.raises(StoreError, match="schema version 99, this code reads 1"):
+            Store.open(url, read_only)
+
+
+def test_a_reader_never_creates_a_store(tmp_path):
+    with pytest.raises(StoreError, match="there is no store at .*run a search first"):
+        Store.open(f"sqlite:///{tmp_path}/athwe.db", read_only=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_database_without_our_tables_is_told_apart(postgres_url):
+    engine = sa.create_engine(postgres_url)
+    tables._tables.drop_all(engine)
+    engine.dispose()
+    with pytest.raises(StoreError, match="no tables yet: run a search first"):
+        Store.open(postgres_url, read_only=True)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path):
+    (tmp_path / "athwe.db").write_text("user_id:token\titem_id:token\n" * 100)
+    for read_only in (True, False):
+        with pytest.raises(StoreError, match="not a database"):
+            Store.open(f"sqlite:///{tmp_path}/athwe.db", read_only)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["results/athwe.db", "mysql://localhost/athwe", "postgresql+nodriver://localhost/athwe", "sqlite:////proc/no/a"],
+)
+def test_a_url_that_cannot_be_opened_is_one_line(url):
+    with pytest.raises(StoreError) as caught:
+        Store.open(url)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unreachable_server_is_one_line_without_the_password():
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    with pytest.raises(StoreError) as caught:
+        Store.open("postgresql+psycopg://someone:secret@127.0.0.1:1/athwe")
+    assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_path_with_characters_that_mean_something_in_a_url_works(tmp_path):
+    url = f"sqlite:///{tmp_path}/50 % of #1/athwe.db"
+    with Store.open(url) as writer:
+        writer.create_study(STUDY)
+    with Store.open(url, read_only=True) as reader:
+        assert len(reader.studies()) == 1
