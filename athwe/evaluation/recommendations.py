@@ -1,0 +1,71 @@
+"""Per-user results as parquet in external ids: what the dashboard reads (`DESIGN.md`, One trial's way).
+
+Rows are sorted by user and cut into small row groups, so that one user is found by the groups' statistics
+without reading the file. Files are written under a temporary name and renamed.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from athwe.data import Dataset
+from athwe.evaluation.ranking import Ranking
+
+ROW_GROUP_USERS = 1024
+MASK_SEEN_KEY = b"mask_seen"
+
+
+def write_recommendations(ranking: Ranking, dataset: Dataset, path: Path) -> None:
+    """Columns user, history_end, target, target_rank, items and scores (the top-K lists).
+
+    `history_end` counts the user's interactions before the target: an exclusive index into its row of the histories.
+    """
+    users = dataset.users(ranking.positions)
+    order = np.argsort(dataset.user_tokens[users], kind="stable")
+    positions, tokens = ranking.positions[order], dataset.item_tokens
+    table = pa.table(
+        {
+            "user": pa.array(dataset.user_tokens[users[order]]),
+            "history_end": positions - dataset.user_offset[users[order]],
+            "target": pa.array(tokens[dataset.item[positions]]),
+            "target_rank": ranking.target_rank[order],
+            "items": _fixed_lists(pa.array(tokens[ranking.top_items[order]].ravel()), len(order)),
+            "scores": _fixed_lists(pa.array(ranking.top_scores[order].ravel()), len(order)),
+        }
+    )
+    _write(table.replace_schema_metadata({MASK_SEEN_KEY: str(ranking.mask_seen).lower()}), path)
+
+
+def write_histories(dataset: Dataset, path: Path) -> None:
+    """Columns user, items and timestamps (unix seconds): what each user did before the sealed test target."""
+    users = np.argsort(dataset.user_tokens[1:], kind="stable") + 1
+    start, stop = dataset.user_offset[users], dataset.user_offset[users + 1] - 1
+    offsets = np.concatenate([[0], np.cumsum(stop - start)])
+    index = np.repeat(start - offsets[:-1], stop - start) + np.arange(offsets[-1])
+    lists = {
+        name: pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values))
+        for name, values in (
+            ("items", dataset.item_tokens[dataset.item[index]]),
+            ("timestamps", dataset.timestamp[index]),
+        )
+    }
+    _write(pa.table({"user": pa.array(dataset.user_tokens[users]), **lists}), path)
+
+
+def write_items(dataset: Dataset, path: Path) -> None:
+    """Columns item_id, title, categories and image (relative to the data set's folder, empty where there is none)."""
+    _write(pa.Table.from_pandas(dataset.items, preserve_index=False), path)
+
+
+def _fixed_lists(values: pa.Array, rows: int) -> pa.Array:
+    width = len(values) // rows if rows else 0
+    return pa.ListArray.from_arrays(pa.array(np.arange(rows + 1) * width, pa.int32()), values)
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    pq.write_table(table, temporary, row_group_size=ROW_GROUP_USERS)
+    temporary.replace(path)

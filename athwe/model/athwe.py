@@ -1,0 +1,212 @@
+"""ATHWE: the parts put together (`MODEL.md`, Forward and Losses)."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from athwe.config import ModelConfig
+from athwe.data import Batch, Catalogue
+from athwe.model import losses
+from athwe.model.embeddings import InputStreams, ItemTables
+from athwe.model.encoder import SequenceEncoder
+from athwe.model.moe import TimeAwareExperts
+from athwe.model.shape import ModelShape
+from athwe.model.step import Step
+from athwe.model.time_gaps import TimeGapEmbedding, time_gaps
+from athwe.model.wavelet import WaveletAlignment
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What the streams of a batch are right before the encoders."""
+
+    mask: Bool[Tensor, "batch length"]
+    z: Float[Tensor, "batch length modalities hidden"]
+    """Input of the experts, zero at padding."""
+    time_embedding: Float[Tensor, "batch length hidden"] | None
+    """None where there are no experts and no temporal contrast."""
+    experts_output: Float[Tensor, "batch length modalities hidden"]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What the losses need of a batch."""
+
+    user: Float[Tensor, "batch modalities hidden"]
+    """h_m, the state at the last valid position."""
+    augmented: Float[Tensor, "batch features hidden"] | None
+    """h of the txt and img streams with placeholders, or None where there is no temporal contrast."""
+    squared: Float[Tensor, " width"]
+    """Σ z² over valid tokens, for the expert diversity."""
+
+
+class ATHWE(nn.Module):
+    """Adaptive Time-aware Hierarchical Wavelet Expert.
+
+    Every method takes the items' features as a `Catalogue` or as `tables` made from it once (`item_tables`), so a
+    checkpoint holds what was learned and nothing else.
+    """
+
+    def __init__(self, config: ModelConfig, shape: ModelShape):
+        super().__init__()
+        self.config = config
+        self.shape = shape
+        modalities, width = shape.modalities, len(shape.modalities) * config.hidden_size
+        self.features = tuple(name for name in modalities if name != "item")
+        has_experts = bool(config.routed_expert_nums or config.shared_expert_nums)
+        has_temporal_contrast = bool(self.features) and config.phcl_weight > 0
+        has_clusters = config.cluster_weight > 0
+        has_attributes = shape.n_attributes > 0 and config.attribute_weight > 0
+
+        self.item_tables = ItemTables(config, shape)
+        self.streams = InputStreams(config, shape)
+        self.alignment = WaveletAlignment(config, shape) if config.wavelet_J else None
+        self.time_gap = TimeGapEmbedding(config) if has_experts or has_temporal_contrast else None
+        self.experts = TimeAwareExperts(config, width) if has_experts else None
+        self.encoders = nn.ModuleDict({name: SequenceEncoder(config) for name in modalities})
+        self.fusion = nn.Parameter(torch.ones(len(modalities)))
+        self.placeholder = nn.ModuleDict(
+            {name: nn.Linear(config.hidden_size, config.hidden_size) for name in self.features if has_temporal_contrast}
+        )
+        self.cluster_head = nn.ModuleDict(
+            {name: nn.Linear(config.hidden_size, count) for name, count in shape.n_clusters.items() if has_clusters}
+        )
+        self.apply(self._initialise)  # before the attribute head and around the projections: these keep PyTorch's
+        for name in self.features:
+            self.item_tables.get_submodule(name).reset_parameters()
+        self.attribute_head = nn.Linear(width, shape.n_attributes) if has_attributes else None
+
+    def _initialise(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Linear | nn.Embedding):
+            nn.init.normal_(module.weight, std=self.config.initializer_range)
+        if isinstance(module, nn.Linear):
+            nn.init.zeros_(module.bias)
+
+    @property
+    def loss_weights(self) -> dict[str, float]:
+        """Weight of every loss part that acts: absent is what the data lacks or the configuration sets to 0."""
+        config = self.config
+        weights = {"next_item": 1.0}
+        if "item" in self.shape.modalities:
+            weights["item_contrast"] = config.id_contrastive_weight
+        if self.placeholder:
+            weights["temporal_contrast"] = config.phcl_weight
+        if self.attribute_head is not None:
+            weights["attribute"] = config.attribute_weight
+        if self.cluster_head:
+            weights["cluster"] = config.cluster_weight
+        if config.routed_expert_nums > 1:
+            weights["expert_diversity"] = config.diversity_weight * config.cosine_lambda
+        return {name: weight for name, weight in weights.items() if weight > 0}
+
+    def losses(self, step: Step, catalogue: Catalogue) -> dict[str, Float[Tensor, ""]]:
+        """Every loss part, unweighted; their sum with `loss_weights` is what is minimised."""
+        weights = self.loss_weights
+        tables = self.item_tables(catalogue)
+        encoded = [
+            self.encode(part, tables, placeholders)
+            for part, placeholders in zip(step.parts, step.placeholders, strict=True)
+        ]
+        user = torch.cat([part.user for part in encoded])
+        target = step.target
+        parts = {"next_item": losses.next_item(self.score(user, tables), target)}
+        if "item_contrast" in weights:
+            key = nn.functional.embedding(target, tables[:, 0])
+            parts["item_contrast"] = losses.contrast(user[:, 0], key, target, self.config.temperature)
+        if "temporal_contrast" in weights:
+            augmented = torch.cat([part.augmented for part in encoded if part.augmented is not None])
+            parts["temporal_contrast"] = self._temporal_contrast(user, augmented, target)
+        parts |= self._item_losses(step, catalogue, tables, weights)
+        if "expert_diversity" in weights and self.experts is not None:
+            squared = torch.stack([part.squared for part in encoded]).sum(dim=0)
+            parts["expert_diversity"] = losses.expert_diversity(squared, self.experts.routed)
+        return parts
+
+    def tokens(self, batch: Batch, tables: Float[Tensor, "items modalities hidden"]) -> Tokens:
+        """Embed, align and mix: forward steps 1 to 5."""
+        mask = batch.item_sequence != 0
+        z = self.streams(batch.item_sequence, mask, tables)
+        if self.alignment is not None:
+            z = self.alignment(z, mask)
+        time_embedding = None if self.time_gap is None else self.time_gap(time_gaps(batch.timestamp, mask))
+        output = z
+        if self.experts is not None and time_embedding is not None:
+            output = self.experts(z.flatten(2), time_embedding).unflatten(-1, z.shape[2:])
+        return Tokens(mask, z, time_embedding, output)
+
+    def encode(
+        self,
+        batch: Batch,
+        tables: Float[Tensor, "items modalities hidden"],
+        placeholders: Bool[Tensor, "batch length"] | None = None,
+    ) -> Encoded:
+        """The whole forward pass of one batch.
+
+        Args:
+            placeholders: positions to replace for the temporal contrast; without them it is not computed.
+        """
+        tokens = self.tokens(batch, tables)
+        user = [
+            encoder(tokens.experts_output[:, :, index], batch.length)
+            for index, encoder in enumerate(self.encoders.values())
+        ]
+        augmented = None
+        if self.placeholder and placeholders is not None:
+            augmented = self._encode_with_placeholders(tokens, batch, placeholders)
+        squared = tokens.z.float().flatten(2).square().sum(dim=(0, 1))
+        return Encoded(torch.stack(user, dim=1), augmented, squared)
+
+    def score(
+        self, user: Float[Tensor, "batch modalities hidden"], tables: Float[Tensor, "items modalities hidden"]
+    ) -> Float[Tensor, "batch items"]:
+        """`softmax(φ)`-weighted sum over modalities of `h_m · E_mᵀ`, as one product."""
+        weighted = user * self.fusion.softmax(dim=0)[:, None]
+        return weighted.flatten(1) @ tables.flatten(1).T
+
+    def forward(self, batch: Batch, tables: Float[Tensor, "items modalities hidden"]) -> Float[Tensor, "batch items"]:
+        """Scores of all N items for every row."""
+        return self.score(self.encode(batch, tables).user, tables)
+
+    def predict(self, batch: Batch, tables: Float[Tensor, "items modalities hidden"]) -> Float[Tensor, " batch"]:
+        """Score of each row's own target."""
+        return self(batch, tables).gather(1, batch.target[:, None])[:, 0]
+
+    def _encode_with_placeholders(self, tokens: Tokens, batch: Batch, placeholders: Tensor) -> Tensor:
+        """Replace some expert outputs of txt and img by the projected time gap embedding and encode again."""
+        encoded = []
+        for name in self.features:
+            stream = tokens.experts_output[:, :, self.shape.modalities.index(name)]
+            projected = self.placeholder[name](tokens.time_embedding).to(stream.dtype)
+            replaced = torch.where(placeholders[:, :, None], projected, stream)
+            encoded.append(self.encoders[name](replaced, batch.length))
+        return torch.stack(encoded, dim=1)
+
+    def _temporal_contrast(self, user: Tensor, augmented: Tensor, target: Tensor) -> Tensor:
+        each = [
+            losses.contrast(
+                user[:, self.shape.modalities.index(name)], augmented[:, index], target, self.config.phcl_temperature
+            )
+            for index, name in enumerate(self.features)
+        ]
+        return torch.stack(each).mean()
+
+    def _item_losses(
+        self, step: Step, catalogue: Catalogue, tables: Tensor, weights: dict[str, float]
+    ) -> dict[str, Tensor]:
+        """Losses that depend on which items occur, not on where: over unique items with their counts."""
+        parts = {}
+        rows = nn.functional.embedding(step.items, tables.flatten(1)).unflatten(-1, tables.shape[1:])
+        if "attribute" in weights and self.attribute_head is not None and catalogue.attributes is not None:
+            logits = self.attribute_head(rows.flatten(1))
+            parts["attribute"] = losses.attribute(logits, catalogue.attributes[step.items], step.counts)
+        if "cluster" in weights:
+            each = [
+                losses.cluster(
+                    head(rows[:, self.shape.modalities.index(name)]), catalogue.clusters[name][step.items], step.counts
+                )
+                for name, head in self.cluster_head.items()
+            ]
+            parts["cluster"] = torch.stack(each).mean()
+        return parts

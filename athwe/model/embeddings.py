@@ -1,0 +1,48 @@
+"""Item tables and the input streams gathered from them (`MODEL.md`, forward step 1)."""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from athwe.config import ModelConfig
+from athwe.data import Catalogue
+from athwe.model.shape import ModelShape
+
+
+class ItemTables(nn.Module):
+    """One embedding per item and modality: learned for item, projected from frozen features for txt and img."""
+
+    def __init__(self, config: ModelConfig, shape: ModelShape):
+        super().__init__()
+        self.modalities = shape.modalities
+        if "item" in shape.modalities:
+            self.item = nn.Embedding(shape.n_items, config.hidden_size)
+        for name, width in shape.feature_widths.items():
+            self.add_module(name, nn.Linear(width, config.hidden_size))
+
+    def forward(self, catalogue: Catalogue) -> Float[Tensor, "items modalities hidden"]:
+        """E: every item once, so that a step projects features once and gathers afterwards."""
+        tables = [
+            self.item.weight if name == "item" else self.get_submodule(name)(catalogue.features[name])
+            for name in self.modalities
+        ]
+        return torch.stack([table.to(tables[-1].dtype) for table in tables], dim=1)
+
+
+class InputStreams(nn.Module):
+    """`x_m[t] = E_m[item t] + p[t]`, zero at padding, with one position table shared by the modalities."""
+
+    def __init__(self, config: ModelConfig, shape: ModelShape):
+        super().__init__()
+        self.position = nn.Embedding(shape.max_length, config.hidden_size)
+
+    def forward(
+        self,
+        item_sequence: Int[Tensor, "batch length"],
+        mask: Bool[Tensor, "batch length"],
+        tables: Float[Tensor, "items modalities hidden"],
+    ) -> Float[Tensor, "batch length modalities hidden"]:
+        length = item_sequence.shape[1]
+        rows = nn.functional.embedding(item_sequence, tables.flatten(1)).unflatten(-1, tables.shape[1:])
+        positioned = rows + self.position.weight[:length, None]
+        return positioned * mask[:, :, None, None]

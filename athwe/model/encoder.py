@@ -1,0 +1,79 @@
+"""Causal transformer over one stream, of which only the last valid position leaves (`MODEL.md`, forward step 6)."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+from athwe.config import ModelConfig
+
+
+class EncoderLayer(nn.Module):
+    """Post-norm: attention → dropout → add → LayerNorm; Linear–activation–Linear → dropout → add → LayerNorm."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        hidden = config.hidden_size
+        self.heads = config.n_heads
+        self.attention_dropout = config.attn_dropout_prob
+        self.query = nn.Linear(hidden, hidden)
+        self.key_value = nn.Linear(hidden, 2 * hidden)
+        self.output = nn.Linear(hidden, hidden)
+        self.attention_norm = nn.LayerNorm(hidden, eps=config.layer_norm_eps)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(hidden, config.inner_size),
+            nn.GELU() if config.hidden_act == "gelu" else nn.ReLU(),
+            nn.Linear(config.inner_size, hidden),
+        )
+        self.feed_forward_norm = nn.LayerNorm(hidden, eps=config.layer_norm_eps)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+
+    def forward(
+        self, x: Float[Tensor, "batch length hidden"], last: Int[Tensor, " batch"] | None = None
+    ) -> Float[Tensor, "batch queries hidden"]:
+        """All positions, or with `last` (the index of the last valid one) that one query alone.
+
+        Padding is on the right, so the causal mask hides it from every valid position.
+        """
+        if last is None:
+            queries, visible = x, None
+        else:
+            queries = x[torch.arange(len(x), device=x.device), last][:, None]
+            visible = (torch.arange(x.shape[1], device=x.device) <= last[:, None])[:, None, None]
+        attended = self._attend(queries, x, visible)
+        residual = self.attention_norm(queries + self.dropout(self.output(attended)))
+        return self.feed_forward_norm(residual + self.dropout(self.feed_forward(residual)))
+
+    def _attend(self, queries: Tensor, x: Tensor, visible: Tensor | None) -> Tensor:
+        key, value = (self._split_heads(part) for part in self.key_value(x).chunk(2, dim=-1))
+        attended = scaled_dot_product_attention(
+            self._split_heads(self.query(queries)),
+            key,
+            value,
+            attn_mask=visible,
+            dropout_p=self.attention_dropout if self.training else 0.0,
+            is_causal=visible is None,
+        )
+        return attended.transpose(1, 2).flatten(2)  # (B, heads, Q, H/heads) → (B, Q, H)
+
+    def _split_heads(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, L, H) → (B, heads, L, H/heads)
+
+
+class SequenceEncoder(nn.Module):
+    """LayerNorm, dropout, then `n_layers` causal layers; the last layer computes one query per user."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.n_layers))
+
+    def forward(
+        self, x: Float[Tensor, "batch length hidden"], length: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch hidden"]:
+        """h: the output at the last valid position of each row."""
+        x = self.dropout(self.norm(x))
+        for layer in self.layers[:-1]:
+            x = layer(x)
+        return self.layers[-1](x, last=length - 1)[:, 0]

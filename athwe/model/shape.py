@@ -1,0 +1,45 @@
+"""The sizes of a model that come from its data."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from athwe.data import Catalogue, Dataset
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """What must be known of a data set to build a model for it; stored in every checkpoint."""
+
+    modalities: tuple[str, ...]
+    """Streams, in the order item, txt, img."""
+    n_items: int
+    """N, including the padding item 0."""
+    max_length: int
+    """L, the longest history."""
+    feature_widths: dict[str, int]
+    """Width of the frozen features of txt and img, where they are used."""
+    n_attributes: int
+    """A, the number of categories; 0 where there are none."""
+    n_clusters: dict[str, int]
+    """Number of cluster labels of txt and img, where they are used."""
+
+    @classmethod
+    def of(cls, dataset: Dataset, catalogue: Catalogue) -> "ModelShape":
+        """The shape that fits a data set."""
+        return cls(
+            modalities=tuple(dataset.modalities),
+            n_items=catalogue.n_items,
+            max_length=dataset.max_length,
+            feature_widths={name: features.shape[1] for name, features in catalogue.features.items()},
+            n_attributes=0 if catalogue.attributes is None else catalogue.attributes.shape[1],
+            n_clusters={name: int(labels.max()) + 1 for name, labels in catalogue.clusters.items()},
+        )
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "ModelShape":
+        """Read what `to_json` wrote."""
+        return cls(**{**values, "modalities": tuple(values["modalities"])})
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a JSON file."""
+        return asdict(self)

@@ -1,0 +1,268 @@
+"""Train one configuration on one data set: one result an epoch, everything needed to go on in a checkpoint."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from athwe.config import Config
+from athwe.data import Batch, Catalogue, Dataset, build_catalogue
+from athwe.errors import CheckpointError, DivergedError
+from athwe.evaluation.metrics import mean_metrics
+from athwe.evaluation.ranking import NonFiniteScoreError, Ranking, rank_targets
+from athwe.model.athwe import ATHWE
+from athwe.model.shape import ModelShape
+from athwe.model.step import Step
+from athwe.seeding import seed_everything
+from athwe.training.checkpoint import MODEL, TRAINING, read_checkpoint, write_checkpoint
+from athwe.training.device import autocast, resolve_device
+from athwe.training.early_stopping import EarlyStopping
+
+PART_COUNT = 4
+"""Parts of similar length that a step is cut into."""
+CHECK_STEPS = 32
+"""Steps between two looks at the losses: looking makes a GPU wait."""
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """What one epoch brought."""
+
+    epoch: int
+    """1-based."""
+    metrics: dict[str, float]
+    """Keyed `<split>/<name>`: loss parts, seconds, and on validated epochs `valid/ndcg@10` and the like."""
+    improved: bool
+    """Whether this is the best epoch so far."""
+    ranking: Ranking | None
+    """The validation ranking, or None on an epoch that eval_step skips."""
+
+
+class Trainer:
+    """Owns model, optimizer and generators. Iterate over `epochs()`; between epochs it can be saved and asked.
+
+    Raises:
+        ConfigError: a device that is not there.
+        DataError: a data set that the configuration does not fit.
+    """
+
+    def __init__(self, config: Config, dataset: Dataset, catalogue: Catalogue | None = None):
+        self.config = config
+        self.dataset = dataset
+        self.device = resolve_device(config.device)
+        seed_everything(config.seed)
+        host_catalogue = catalogue or build_catalogue(dataset, config)
+        self.catalogue = host_catalogue.to(self.device)
+        self.model = ATHWE(config, ModelShape.of(dataset, host_catalogue)).to(self.device)
+        self.optimizer = torch.optim.Adam(
+            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.precision == "fp16")
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.stopping = EarlyStopping(config.stopping_step, config.valid_metric_bigger)
+        self.epoch = 0
+        self._positions = dataset.positions("train")
+        self._best_weights: dict[str, Tensor] | None = None
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch with the best validation value so far, 1-based."""
+        return self.stopping.best_epoch
+
+    @property
+    def best_value(self) -> float | None:
+        """Its validation value."""
+        return self.stopping.best_value
+
+    def epochs(self) -> Iterator[EpochResult]:
+        """Train and validate until the last epoch or early stopping; after `restore`, from there on.
+
+        Raises:
+            DivergedError: a loss part or a score is not finite.
+        """
+        while self.epoch < self.config.epochs and not self.stopping.should_stop:
+            self.epoch += 1
+            started = time.perf_counter()
+            metrics = self._train_epoch() | {"train/seconds": time.perf_counter() - started}
+            if self.epoch % self.config.eval_step and self.epoch < self.config.epochs:
+                yield EpochResult(self.epoch, metrics, improved=False, ranking=None)
+            else:
+                yield self._validate(metrics)
+
+    def rank(self, split: str) -> Ranking:
+        """Rank the targets of a split with the current weights."""
+        self.model.eval()
+        with torch.no_grad(), autocast(self.device, self.config.precision):
+            tables = self.model.item_tables(self.catalogue)
+
+            def score(batch: Batch) -> Tensor:
+                return self.model(batch.to(self.device), tables).float()
+
+            return rank_targets(
+                score,
+                self.dataset,
+                self.dataset.positions(split),
+                batch_size=self.config.eval_batch_size,
+                mask_seen=self.config.mask_seen,
+            )
+
+    def evaluate(self, split: str) -> dict[str, float]:
+        """Metrics of a split with the best epoch's weights, keyed `<split>/<name>`."""
+        with self.best_model():
+            return self._metrics_of(self.rank(split), split)
+
+    @contextmanager
+    def best_model(self) -> Iterator[ATHWE]:
+        """The model with the weights of its best epoch, for the time of a `with` block."""
+        current = _copy(self.model.state_dict())
+        self.model.load_state_dict(self._best_weights or current)
+        self.model.eval()
+        try:
+            yield self.model
+        finally:
+            self.model.load_state_dict(current)
+
+    def save_model(self, path: str | Path) -> None:
+        """Write the best epoch's model: all that `athwe.load` needs."""
+        write_checkpoint(Path(path), {MODEL: self._model_part()})
+
+    def save(self, path: str | Path) -> None:
+        """Write the training state: the best epoch's model, and what is needed to go on."""
+        write_checkpoint(Path(path), {MODEL: self._model_part(), TRAINING: self._training_part()})
+
+    def restore(self, path: str | Path) -> None:
+        """Go on from a training state that `save` wrote.
+
+        Raises:
+            CheckpointError: not a training state, or one of another model or data set.
+        """
+        tensors, facts = read_checkpoint(Path(path), TRAINING)
+        best, model_facts = read_checkpoint(Path(path), MODEL)
+        if model_facts["shape"] != self._facts()["shape"] or model_facts["fingerprint"] != self.dataset.fingerprint:
+            raise CheckpointError(f"checkpoint {path} is of another data set or other sizes")
+        try:
+            self.model.load_state_dict(_below("model.", tensors))
+        except RuntimeError as error:
+            raise CheckpointError(f"checkpoint {path} is of another model: {str(error).splitlines()[0]}") from None
+        self._best_weights = _below("weight.", best) if facts["stopping"]["best_epoch"] else None
+        self.stopping = dataclasses.replace(self.stopping, **facts["stopping"])
+        self.epoch = facts["epoch"]
+        self._restore_optimizer(_below("optimizer.", tensors), facts["parameter_groups"])
+        self.scaler.load_state_dict(facts["scaler"])
+        self.generator.set_state(tensors["generator.order"])
+        torch.set_rng_state(tensors["generator.cpu"])
+        if "generator.device" in tensors:
+            torch.cuda.set_rng_state(tensors["generator.device"], self.device)
+
+    # One epoch.
+
+    def _train_epoch(self) -> dict[str, float]:
+        self.model.train()
+        order = torch.randperm(len(self._positions), generator=self.generator).numpy()
+        history: list[Tensor] = []
+        weights = self.model.loss_weights
+        for start in range(0, len(order), self.config.train_batch_size):
+            chosen = self._positions[order[start : start + self.config.train_batch_size]]
+            step = Step.of(self.dataset, chosen, beta=self.config.beta, generator=self.generator, part_count=PART_COUNT)
+            history.append(self._train_step(step.to(self.device), weights))
+            if len(history) % CHECK_STEPS == 0:
+                self._require_finite(history[-CHECK_STEPS:], weights)
+        self._require_finite(history[-CHECK_STEPS:], weights)
+        means = torch.stack(history).mean(dim=0).tolist()
+        return {f"train/loss_{name}": value for name, value in zip([*weights, "total"], means, strict=True)}
+
+    def _train_step(self, step: Step, weights: dict[str, float]) -> Tensor:
+        """One update. Gives the loss parts in the order of `weights` and their weighted sum, on the device."""
+        with autocast(self.device, self.config.precision):
+            parts = self.model.losses(step, self.catalogue)
+        total = torch.stack([weight * parts[name] for name, weight in weights.items()]).sum()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(total).backward()
+        if self.config.clip_grad_norm is not None:
+            self.scaler.unscale_(self.optimizer)
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_grad_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return torch.stack([*(parts[name] for name in weights), total]).detach()
+
+    def _require_finite(self, history: list[Tensor], weights: dict[str, float]) -> None:
+        losses = torch.stack(history).cpu()
+        bad = losses.isfinite().logical_not().nonzero()
+        if len(bad):
+            row, column = bad[0].tolist()
+            raise DivergedError(self.epoch, [*weights, "total"][column], float(losses[row, column]))
+
+    def _validate(self, metrics: dict[str, float]) -> EpochResult:
+        started = time.perf_counter()
+        try:
+            ranking = self.rank("valid")
+        except NonFiniteScoreError:
+            raise DivergedError(self.epoch, "scores", math.nan) from None
+        metrics = metrics | self._metrics_of(ranking, "valid") | {"valid/seconds": time.perf_counter() - started}
+        self.stopping = self.stopping.after(self.epoch, metrics[self.config.valid_key])
+        improved = self.stopping.best_epoch == self.epoch
+        if improved:
+            self._best_weights = _copy(self.model.state_dict())
+        return EpochResult(self.epoch, metrics, improved, ranking)
+
+    def _metrics_of(self, ranking: Ranking, split: str) -> dict[str, float]:
+        means = mean_metrics(ranking.target_rank, self.config.metric_names, self.config.topk)
+        return {f"{split}/{key}": value for key, value in means.items()}
+
+    # Parts of a checkpoint.
+
+    def _facts(self) -> dict:
+        return {
+            "config": self.config.model_dump(mode="json"),
+            "shape": self.model.shape.to_json(),
+            "dataset": self.dataset.name,
+            "fingerprint": self.dataset.fingerprint,
+            "item_tokens": np.asarray(self.dataset.item_tokens).tolist(),
+            "best_epoch": self.best_epoch,
+            "best_value": self.best_value,
+            "valid_key": self.config.valid_key,
+        }
+
+    def _model_part(self) -> tuple[dict[str, Tensor], dict]:
+        with self.best_model() as model, torch.no_grad():
+            tensors = {f"weight.{name}": value for name, value in _copy(model.state_dict()).items()}
+            return tensors | {"tables": model.item_tables(self.catalogue).cpu()}, self._facts()
+
+    def _training_part(self) -> tuple[dict[str, Tensor], dict]:
+        optimizer = self.optimizer.state_dict()
+        tensors = {f"model.{name}": value for name, value in _copy(self.model.state_dict()).items()}
+        for index, state in optimizer["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": value.cpu() for name, value in state.items()}
+        tensors["generator.order"] = self.generator.get_state()
+        tensors["generator.cpu"] = torch.get_rng_state()
+        if self.device.type == "cuda":
+            tensors["generator.device"] = torch.cuda.get_rng_state(self.device)
+        stopping = dataclasses.asdict(self.stopping)
+        return tensors, {
+            "epoch": self.epoch,
+            "stopping": {name: stopping[name] for name in ("best_value", "best_epoch", "waited")},
+            "parameter_groups": optimizer["param_groups"],
+            "scaler": self.scaler.state_dict(),
+        }
+
+    def _restore_optimizer(self, tensors: dict[str, Tensor], groups: list[dict]) -> None:
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            index, name = key.split(".")
+            state.setdefault(int(index), {})[name] = value
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _copy(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().clone() for name, value in state.items()}
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

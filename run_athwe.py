@@ -1,0 +1,138 @@
+"""Train and evaluate one configuration: `python run_athwe.py --dataset demo`."""
+
+import argparse
+import logging
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+
+from athwe.config import Config
+from athwe.config_files import load_config, override_config
+from athwe.errors import AthweError, ConfigError
+
+SASREC = {
+    "modalities": ["item"],
+    "wavelet_J": 0,
+    "routed_expert_nums": 0,
+    "shared_expert_nums": 0,
+    "id_contrastive_weight": 0.0,
+}
+"""SASRec is ATHWE's item stream alone, wavelet, experts and contrast off (`BASELINES.md`)."""
+MODELS = ("ATHWE", "SASRec", "Popularity")
+
+console = Console()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns its exit code."""
+    options = _parse(arguments)
+    logging.basicConfig(
+        level=logging.INFO, format="%(message)s", handlers=[RichHandler(console=console, show_path=False)]
+    )
+    try:
+        _run(options)
+    except AthweError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        console.print("stopped; the best epoch so far stays where it was written")
+        return 130
+    return 0
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--dataset", default="demo", help="folder name under the data root (default: demo, made on first use)"
+    )
+    parser.add_argument("--dataset-root", help="folder of the data sets (default: ATHWE_DATASET_ROOT, else dataset/)")
+    parser.add_argument(
+        "--config", action="append", default=[], metavar="FILE", help="YAML laid over config/<dataset>.yaml"
+    )
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="goes last")
+    parser.add_argument("--model", choices=MODELS, default="ATHWE")
+    parser.add_argument("--epochs", type=int, help="epochs at most")
+    parser.add_argument(
+        "--output", type=Path, help="where the best model goes (default: saved/<model>-<dataset>-<UTC time>)"
+    )
+    return parser.parse_args(arguments)
+
+
+def _run(options: argparse.Namespace) -> None:
+    config = load_config(options.dataset, files=options.config, overrides=options.overrides)
+    if options.epochs is not None:
+        config = override_config(config, {"epochs": options.epochs})
+    if options.model == "SASRec":
+        config = override_config(config, SASREC)
+    with console.status("loading"):
+        from athwe.data import load_dataset  # torch is loaded here, after the configuration was found good
+
+        dataset = load_dataset(options.dataset, options.dataset_root, config)
+    console.print(
+        f"[bold]{options.model}[/] on {dataset.name}: {dataset.n_users - 1:,} users, {dataset.n_items - 1:,} items, "
+        f"{len(dataset.item):,} interactions, modalities {', '.join(dataset.modalities)}"
+    )
+    if options.model == "Popularity":
+        _report_test(_rank_by_popularity(config, dataset), config, "training popularity")
+        return
+    output = (
+        options.output
+        or Path("saved") / f"{options.model}-{dataset.name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
+    )
+    _train(config, dataset, output)
+
+
+def _train(config: Config, dataset, output: Path) -> None:
+    from athwe.training.trainer import Trainer
+
+    if output.exists():
+        raise ConfigError(f"--output {output} exists already: name another folder or remove it")
+    trainer = Trainer(config, dataset)
+    for result in trainer.epochs():
+        if result.improved:
+            trainer.save_model(output)
+        console.print(_epoch_line(result, config), highlight=False)
+    _report_test(trainer.evaluate("test"), config, f"epoch {trainer.best_epoch}, chosen on validation")
+    console.print(f"the model is in {output}: [bold]athwe.load({str(output)!r}).recommend(history, timestamps, k)[/]")
+
+
+def _epoch_line(result, config: Config) -> str:
+    value = result.metrics.get(config.valid_key)
+    valid = "" if value is None else f"  {config.valid_key} {value:.4f}{'  best so far' if result.improved else ''}"
+    seconds = result.metrics["train/seconds"]
+    loss = result.metrics["train/loss_total"]
+    return f"epoch {result.epoch:>3}/{config.epochs}  loss {loss:.4f}{valid}  {seconds:.1f} s"
+
+
+def _rank_by_popularity(config: Config, dataset) -> dict[str, float]:
+    from athwe.evaluation.metrics import mean_metrics
+    from athwe.evaluation.ranking import rank_targets
+    from athwe.model.popularity import Popularity
+
+    ranking = rank_targets(
+        Popularity(dataset),
+        dataset,
+        dataset.positions("test"),
+        batch_size=config.eval_batch_size,
+        mask_seen=config.mask_seen,
+    )
+    means = mean_metrics(ranking.target_rank, config.metric_names, config.topk)
+    return {f"test/{name}": value for name, value in means.items()}
+
+
+def _report_test(metrics: dict[str, float], config: Config, how: str) -> None:
+    table = Table(title=f"test, {how} (mask_seen {str(config.mask_seen).lower()})", title_justify="left")
+    table.add_column("k", justify="right")
+    for name in config.metric_names:
+        table.add_column(name, justify="right")
+    for k in config.topk:
+        table.add_row(str(k), *(f"{metrics[f'test/{name}@{k}']:.4f}" for name in config.metric_names))
+    console.print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
