@@ -101,6 +101,8 @@ class ModelConfig(_Section):
     """S, experts every token passes."""
     routed_expert_nums: Count = 8
     """E, experts the router chooses from."""
+    expert_initial_mean: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    """Mean of initial experts. 0, as published, starts every channel with a random sign; 1 starts near the identity."""
     beta: Annotated[float, Field(ge=0, le=1)] = 0.2
     """Share of valid positions replaced for the temporal contrast; at least one position is."""
     temperature: Temperature = 0.1

@@ -3,9 +3,9 @@
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
 
 from athwe.config import ModelConfig
+from athwe.model.dropout import Dropout
 
 
 class EncoderLayer(nn.Module):
@@ -15,7 +15,7 @@ class EncoderLayer(nn.Module):
         super().__init__()
         hidden = config.hidden_size
         self.heads = config.n_heads
-        self.attention_dropout = config.attn_dropout_prob
+        self.attention_dropout = Dropout(config.attn_dropout_prob)
         self.query = nn.Linear(hidden, hidden)
         self.key_value = nn.Linear(hidden, 2 * hidden)
         self.output = nn.Linear(hidden, hidden)
@@ -26,7 +26,7 @@ class EncoderLayer(nn.Module):
             nn.Linear(config.inner_size, hidden),
         )
         self.feed_forward_norm = nn.LayerNorm(hidden, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(
         self, x: Float[Tensor, "batch length hidden"], last: Int[Tensor, " batch"] | None = None
@@ -36,7 +36,8 @@ class EncoderLayer(nn.Module):
         Padding is on the right, so the causal mask hides it from every valid position.
         """
         if last is None:
-            queries, visible = x, None
+            queries = x
+            visible = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril()
         else:
             queries = x[torch.arange(len(x), device=x.device), last][:, None]
             visible = (torch.arange(x.shape[1], device=x.device) <= last[:, None])[:, None, None]
@@ -44,16 +45,12 @@ class EncoderLayer(nn.Module):
         residual = self.attention_norm(queries + self.dropout(self.output(attended)))
         return self.feed_forward_norm(residual + self.dropout(self.feed_forward(residual)))
 
-    def _attend(self, queries: Tensor, x: Tensor, visible: Tensor | None) -> Tensor:
+    def _attend(self, queries: Tensor, x: Tensor, visible: Tensor) -> Tensor:
+        # Spelled out, since histories are short and the library's fused form draws its dropout serially on a CPU.
         key, value = (self._split_heads(part) for part in self.key_value(x).chunk(2, dim=-1))
-        attended = scaled_dot_product_attention(
-            self._split_heads(self.query(queries)),
-            key,
-            value,
-            attn_mask=visible,
-            dropout_p=self.attention_dropout if self.training else 0.0,
-            is_causal=visible is None,
-        )
+        query = self._split_heads(self.query(queries)) / key.shape[-1] ** 0.5
+        weights = (query @ key.transpose(-2, -1)).masked_fill(~visible, -torch.inf).softmax(dim=-1)
+        attended = self.attention_dropout(weights) @ value
         return attended.transpose(1, 2).flatten(2)  # (B, heads, Q, H/heads) → (B, Q, H)
 
     def _split_heads(self, x: Tensor) -> Tensor:
@@ -66,7 +63,7 @@ class SequenceEncoder(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.n_layers))
 
     def forward(

@@ -5,9 +5,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from athwe.config import ModelConfig
+from athwe.model.dropout import Dropout
 
 EXPERT_DEVIATION = 0.1
-"""Standard deviation of initial experts, around 0."""
+"""Standard deviation of initial experts."""
 
 
 class TimeRouter(nn.Module):
@@ -17,7 +18,7 @@ class TimeRouter(nn.Module):
         super().__init__()
         self.topk = config.moe_topk
         self.hidden = nn.Linear(config.hidden_size, width)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.gate = nn.Linear(width, config.routed_expert_nums)
 
     def forward(self, time_embedding: Float[Tensor, "*tokens hidden"]) -> Float[Tensor, "*tokens experts"]:
@@ -37,8 +38,8 @@ class TimeAwareExperts(nn.Module):
 
     def __init__(self, config: ModelConfig, width: int):
         super().__init__()
-        self.shared = nn.Parameter(torch.randn(config.shared_expert_nums, width) * EXPERT_DEVIATION)
-        self.routed = nn.Parameter(torch.randn(config.routed_expert_nums, width) * EXPERT_DEVIATION)
+        self.shared = _initial_experts(config.shared_expert_nums, width, config.expert_initial_mean)
+        self.routed = _initial_experts(config.routed_expert_nums, width, config.expert_initial_mean)
         self.router = TimeRouter(config, width) if config.routed_expert_nums else None
 
     def forward(
@@ -49,3 +50,7 @@ class TimeAwareExperts(nn.Module):
         if self.router is not None:
             scale = scale + self.router(time_embedding).to(z.dtype) @ self.routed.to(z.dtype)
         return z * scale
+
+
+def _initial_experts(count: int, width: int, mean: float) -> nn.Parameter:
+    return nn.Parameter(mean + EXPERT_DEVIATION * torch.randn(count, width))

@@ -1,0 +1,145 @@
+"""Test quality of several models over seeds at one budget: mean ± sd, as a Markdown table.
+
+    python benchmarks/quality.py --dataset-root ../shared/data --datasets ml-100k grocery --config config/small.yaml
+
+Every finished run is a line of `--output`, and a run that is there is not repeated: stop and start as you like.
+"""
+
+import argparse
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from athwe.config import Config
+from athwe.config_files import load_config, override_config
+from athwe.data import Dataset, load_dataset
+from athwe.errors import AthweError
+from athwe.evaluation.metrics import mean_metrics
+from athwe.evaluation.ranking import rank_targets
+from athwe.model.popularity import Popularity
+from athwe.training.trainer import Trainer
+from run_athwe import SASREC
+
+VARIANTS: dict[str, dict] = {
+    "Popularity": {},
+    "SASRec": SASREC,
+    "ATHWE": {},
+    "ATHWE, experts start at 1": {"expert_initial_mean": 1.0},
+    "ATHWE, streams start apart": {"initializer_weight": [0.1, 0.1, 0.1]},
+    "ATHWE, both": {"expert_initial_mean": 1.0, "initializer_weight": [0.1, 0.1, 0.1]},
+    "ATHWE, no contrast, attribute or cluster loss": {
+        "id_contrastive_weight": 0.0,
+        "phcl_weight": 0.0,
+        "attribute_weight": 0.0,
+        "cluster_weight": 0.0,
+    },
+}
+SHOWN = ("ndcg@10", "recall@10", "mrr@10")
+
+console = Console(stderr=True)
+
+
+def main() -> int:
+    """Run what is missing, then print the table of everything asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--datasets", nargs="+", default=["demo"])
+    parser.add_argument("--dataset-root")
+    parser.add_argument("--config", action="append", default=[], metavar="FILE")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=["Popularity", "SASRec", "ATHWE"])
+    parser.add_argument("--output", type=Path, default=Path("results/quality.jsonl"))
+    options = parser.parse_args()
+    logging.disable(logging.WARNING)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        for name in options.datasets:
+            config = load_config(name, files=options.config)
+            for variant in options.variants:
+                for seed in options.seeds[: 1 if variant == "Popularity" else None]:
+                    run_once(name, variant, override_config(config, VARIANTS[variant] | {"seed": seed}), options)
+    except AthweError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(table([row for row in finished(options.output) if row["dataset"] in options.datasets]))
+    return 0
+
+
+def run_once(name: str, variant: str, config: Config, options: argparse.Namespace) -> None:
+    """Train, look at test once with each `mask_seen`, and append the result."""
+    budget = "+".join(Path(path).stem for path in options.config) or "full"
+    key = {"dataset": name, "budget": budget, "variant": variant, "seed": config.seed}
+    if any(key.items() <= row.items() for row in finished(options.output)):
+        return
+    started = time.time()
+    dataset = load_dataset(name, options.dataset_root, config)
+    with console.status(f"{variant} on {name}, seed {config.seed}"):
+        result = popularity(config, dataset) if variant == "Popularity" else trained(config, dataset)
+    row = key | result | {"seconds": round(time.time() - started, 1)}
+    with options.output.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+    console.print(f"{variant} on {name}, seed {config.seed}: test {row['test']['ndcg@10']:.4f}, {row['seconds']} s")
+
+
+def popularity(config: Config, dataset: Dataset) -> dict:
+    """Test metrics of the popularity baseline under both `mask_seen` modes."""
+    return {key: _test(Popularity(dataset), config, dataset, seen) for key, seen in MODES.items()}
+
+
+def trained(config: Config, dataset: Dataset) -> dict:
+    """Test metrics of the best epoch under both `mask_seen` modes, and the validation curve."""
+    trainer = Trainer(config, dataset)
+    curve = [result.metrics[config.valid_key] for result in trainer.epochs()]
+    result = {"valid": curve, "best_epoch": trainer.best_epoch}
+    with trainer.best_model():
+        for key, seen in MODES.items():
+            trainer.config = override_config(config, {"mask_seen": seen})
+            ranks = trainer.rank("test").target_rank
+            result[key] = mean_metrics(ranks, ("ndcg", "recall", "mrr"), config.topk)
+    return result
+
+
+MODES = {"test": False, "test, mask_seen": True}
+
+
+def _test(scorer, config: Config, dataset: Dataset, mask_seen: bool) -> dict[str, float]:
+    positions = dataset.positions("test")
+    ranking = rank_targets(scorer, dataset, positions, batch_size=config.eval_batch_size, mask_seen=mask_seen)
+    return mean_metrics(ranking.target_rank, ("ndcg", "recall", "mrr"), config.topk)
+
+
+def finished(path: Path) -> list[dict]:
+    """Rows written so far."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def table(rows: list[dict]) -> str:
+    """Mean ± sample sd over seeds, a line per data set, model and `mask_seen` mode."""
+    lines = ["| data set | budget | model | seeds | mask_seen | " + " | ".join(SHOWN) + " |", "|---" * 8 + "|"]
+    groups: dict[tuple, list[dict]] = {}
+    for row in rows:
+        groups.setdefault((row["dataset"], row["budget"], row["variant"]), []).append(row)
+    for (dataset, budget, variant), members in groups.items():
+        for key, seen in MODES.items():
+            cells = [spread([row[key][metric] for row in members]) for metric in SHOWN]
+            place = f"| {dataset} | {budget} | {variant} | {len(members)} | {str(seen).lower()} | "
+            lines.append(place + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def spread(values: list[float]) -> str:
+    """`0.0420 ± 0.0010`, or the value alone where there is one."""
+    mean = f"{np.mean(values):.4f}"
+    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):.4f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
