@@ -20,8 +20,9 @@ SASREC = {
     "routed_expert_nums": 0,
     "shared_expert_nums": 0,
     "id_contrastive_weight": 0.0,
+    "attribute_weight": 0.0,
 }
-"""SASRec is ATHWE's item stream alone, wavelet, experts and contrast off (`BASELINES.md`)."""
+"""SASRec is the item stream of ATHWE alone, trained on the next item only (`BASELINES.md`)."""
 MODELS = ("ATHWE", "SASRec", "Popularity")
 
 console = Console()
