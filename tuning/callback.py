@@ -1,0 +1,85 @@
+"""Ray Tune's events, passed to the journal. Nothing here may raise: an exception in a callback ends the whole run."""
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from ray import tune
+
+from tuning.endings import ending_of, failure_of
+from tuning.journal import Journal
+from tuning.progress import Progress
+
+logger = logging.getLogger(__name__)
+
+
+def _never_raises(hook: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(hook)
+    def wrapped(*arguments: Any, **options: Any) -> None:
+        try:
+            hook(*arguments, **options)
+        except Exception:
+            logger.exception("%s failed; the search goes on", hook.__name__)
+
+    return wrapped
+
+
+class SearchCallback(tune.Callback):
+    """Lives in the driver, the only writer of the store."""
+
+    def __init__(self, journal: Journal, progress: Progress):
+        self._journal = journal
+        self._progress = progress
+        self._stopped: set[int] = set()
+        """Trials whose last result the scheduler answered with a stop."""
+
+    @_never_raises
+    def on_step_end(self, iteration: int, trials: list, **info: Any) -> None:
+        """Every tenth of a second or so."""
+        self._journal.beat()
+        self._progress.update(self._journal.records)
+
+    @_never_raises
+    def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+        """A worker has the trial, for the first time or again."""
+        self._journal.started(trial.config["number"])
+
+    @_never_raises
+    def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict, **info: Any) -> None:
+        """An epoch, or the report of a failure."""
+        number = trial.config["number"]
+        if result.get("done"):
+            self._stopped.add(number)
+        if "epoch" in result:
+            self._journal.reported(number, result)
+
+    @_never_raises
+    def on_checkpoint(self, iteration: int, trials: list, trial: Any, checkpoint: Any, **info: Any) -> None:
+        """A checkpoint has arrived in the storage path."""
+        self._journal.checkpointed(trial.config["number"], checkpoint.path)
+
+    @_never_raises
+    def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+        """The trial ended by itself or was stopped by the scheduler."""
+        number = trial.config["number"]
+        best_value = self._journal.records[number].best_value
+        self._journal.ended(number, ending_of(trial.last_result or {}, best_value, number in self._stopped))
+        self._progress.trial_ended(self._journal.records[number])
+
+    @_never_raises
+    def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+        """The worker was lost more often than a trial is taken up again, or Ray itself failed."""
+        number = trial.config["number"]
+        error = trial.get_pickled_error() or RuntimeError(trial.get_error() or "lost without a word")
+        self._journal.ended(number, failure_of(error))
+        self._progress.trial_ended(self._journal.records[number])
+
+    @_never_raises
+    def on_trial_recover(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+        """The worker was lost; Ray starts the trial again from its checkpoint, and it repeats an epoch at most."""
+        logger.warning("trial %d lost its worker and goes on from its checkpoint", trial.config["number"])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Ray pickles its callbacks; a live engine cannot be pickled and is not needed there."""
+        return {}

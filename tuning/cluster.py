@@ -1,0 +1,96 @@
+"""The Ray that a search runs on: one of its own on this machine, or a cluster it attaches to."""
+
+import logging
+import os
+import socket
+from pathlib import Path
+
+import ray
+
+from tuning.errors import SearchError
+from tuning.provenance import core_count
+
+logger = logging.getLogger(__name__)
+
+_CONNECT_SECONDS = 5.0
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def cluster_address(given: str | None) -> str | None:
+    """The cluster to attach to: as given, or what `ray job submit` set; None for a Ray of our own.
+
+    Raises:
+        SearchError: not an address of a cluster, or nobody answers there.
+    """
+    address = given or os.environ.get("RAY_ADDRESS") or None
+    if address in (None, "auto", "local"):
+        return None if address == "local" else address
+    if "://" in address:
+        raise SearchError(
+            f"--address takes host:port of a cluster's head, got {address!r}; "
+            "an http address is for `ray job submit --address … --working-dir . -- python tuning/search.py …`"
+        )
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise SearchError(f"--address takes host:port of a cluster's head, got {address!r}")
+    try:  # Ray itself would try for more than ten minutes
+        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise SearchError(f"no Ray cluster answers at {address}: {error}") from None
+    return address
+
+
+def start_ray(address: str | None) -> None:
+    """Start Ray on this machine, bound to loopback, or attach to a cluster.
+
+    Raises:
+        SearchError: the cluster cannot be attached to.
+    """
+    quiet = {"log_to_driver": False, "logging_level": "CRITICAL", "configure_logging": False}
+    if address is None:
+        # A checkout that was not installed: workers find our packages as the driver does.
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
+        ray.init(address="local", num_cpus=core_count(), include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+        return
+    try:
+        ray.init(address=address, **quiet)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise SearchError(f"cannot attach to the Ray cluster at {address}: {reason}") from None
+
+
+def available() -> tuple[int, int]:
+    """Cores and GPUs of all nodes."""
+    resources = ray.cluster_resources()
+    return int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
+
+
+def require_resources(cores: int, gpus: int, *, concurrency: int | None, cpus: int, gpus_per_trial: float) -> int:
+    """The concurrency to run with: as given, or as many trials as fit.
+
+    Raises:
+        SearchError: one trial or that many at once need more than there is.
+    """
+    if cpus > cores:
+        raise SearchError(f"--cpus-per-trial {cpus} is above the {cores} cores there are")
+    if gpus_per_trial > gpus:
+        raise SearchError(f"--gpus-per-trial {gpus_per_trial:g} asks for GPUs, there are {gpus}")
+    fitting = cores // cpus if not gpus_per_trial else min(cores // cpus, int(gpus / gpus_per_trial))
+    if concurrency and concurrency > fitting:
+        raise SearchError(
+            f"--concurrency {concurrency} with {cpus} cores and {gpus_per_trial:g} GPUs a trial is above the {cores} "
+            f"cores and {gpus} GPUs there are: at most {fitting} fit"
+        )
+    return concurrency or fitting
+
+
+def require_device(device: str, gpus_per_trial: float) -> None:
+    """A trial sees only the GPUs that Ray gives it.
+
+    Raises:
+        SearchError: the configuration asks for a GPU that no trial would get.
+    """
+    if device.startswith("cuda") and not gpus_per_trial:
+        raise SearchError(f"device {device!r} needs a GPU in every trial: give --gpus-per-trial, or --set device=cpu")
+    if device == "mps":
+        raise SearchError("device 'mps' cannot be shared out to trials: use --set device=cpu")

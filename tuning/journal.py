@@ -1,0 +1,199 @@
+"""The driver's book of trials: writes every event to the store and to Optuna's tables, so that both agree.
+
+Writes wait in a queue while the database is away, in order, and are tried again; training goes on meanwhile.
+"""
+
+import json
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from optuna import Study
+from optuna.exceptions import StorageInternalError
+from optuna.trial import TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from tuning.endings import Ending
+from tuning.results import copy_results
+from tuning.store import CANCELLED, FAIL, INVALID, RUNNING, Store, StoreError, now
+
+logger = logging.getLogger(__name__)
+
+DATABASE_AWAY = (StoreError, StorageInternalError, SQLAlchemyError)
+HEARTBEAT_SECONDS = 5.0
+_RETRY_SECONDS = 1.0
+
+
+@dataclass
+class TrialRecord:
+    """What the driver knows of one trial."""
+
+    number: int
+    params: dict[str, Any]
+    state: str = RUNNING
+    reason: str | None = None
+    epoch: int = 0
+    value: float | None = None
+    """The objective at `epoch`."""
+    best_epoch: int | None = None
+    best_value: float | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    error: str | None = None
+
+
+class Journal:
+    """Only the driver's main thread writes here."""
+
+    def __init__(self, store: Store, study: Study, objective: str, storage_path: Path):
+        self.study_name = study.study_name
+        self.records: dict[int, TrialRecord] = {}
+        """Trials by number, those of earlier drivers of the study too."""
+        self._store = store
+        self._tables = study._storage
+        self._study_id = study._study_id
+        self._objective = objective
+        self._storage_path = storage_path
+        self._queue: deque[Callable[[], None]] = deque()
+        self._retry_at = 0.0
+        self._beat_at = 0.0
+
+    def load(self) -> None:
+        """Take over the trials that earlier drivers of the study have written."""
+        for row in self._store.trials(self.study_name).replace({np.nan: None}).to_dict("records"):
+            fields = {field: row[field] for field in ("number", "params", "state", "reason", "best_epoch", "error")}
+            times = {"started_at": row["started_at"], "ended_at": row["ended_at"]}
+            self.records[row["number"]] = TrialRecord(**fields, **times, best_value=row["value"])
+
+    def trial_id(self, number: int) -> str:
+        """The key of a trial in the store and in file names."""
+        return f"{self.study_name}.{number}"
+
+    def proposed(
+        self, number: int, params: Mapping[str, Any], retry_of: int | None = None, checkpoint: str | None = None
+    ) -> None:
+        """Optuna proposed a trial that is going to run; with `retry_of` it goes on with that one from `checkpoint`."""
+        self.records[number] = TrialRecord(number, dict(params))
+        row = {"state": RUNNING, "params_json": json.dumps(dict(params)), "retry_of": retry_of}
+        self._save(number, **row, checkpoint=checkpoint)
+        if retry_of is not None and checkpoint:
+            self._write(lambda: self._carry_over(retry_of, number))
+
+    def rejected(self, number: int, params: Mapping[str, Any], why: str) -> None:
+        """Optuna proposed a trial that cannot run, or need not."""
+        at = now()
+        self.records[number] = TrialRecord(number, dict(params), started_at=at)
+        self._save(number, state=RUNNING, params_json=json.dumps(dict(params)), started_at=at)
+        self.ended(number, Ending(FAIL, INVALID, why))
+
+    def started(self, number: int) -> None:
+        """A worker began with the trial, for the first time or after it was lost."""
+        record = self.records[number]
+        if record.started_at is None:
+            record.started_at = now()
+            self._save(number, started_at=record.started_at)
+
+    def reported(self, number: int, result: Mapping[str, Any]) -> None:
+        """An epoch ended: `epoch`, `best_epoch`, `best_value` and metrics keyed `<split>/<name>`."""
+        record, epoch = self.records[number], int(result["epoch"])
+        metrics = {key: value for key, value in result.items() if "/" in key and isinstance(value, int | float)}
+        record.epoch, record.value = epoch, metrics.get(self._objective)
+        record.best_epoch, record.best_value = result["best_epoch"], result["best_value"]
+        self._write(lambda: self._store.save_metrics(self.trial_id(number), epoch, metrics))
+        self._save(number, best_epoch=record.best_epoch, value=record.best_value)
+        if record.value is not None and math.isfinite(record.value):
+            value = float(record.value)
+            self._write(lambda: self._tables.set_trial_intermediate_value(self._key(number), epoch, value))
+
+    def checkpointed(self, number: int, path: str) -> None:
+        """The trial can go on from `path`."""
+        self._save(number, checkpoint=path)
+
+    def ended(self, number: int, ending: Ending) -> None:
+        """The trial is over. Its value is that of its best epoch, in both tables."""
+        record = self.records[number]
+        record.state, record.reason, record.error, record.ended_at = ending.state, ending.reason, ending.error, now()
+        value = None if ending.state == FAIL else record.best_value
+        self._write(lambda: self._tell(number, ending, value))
+        self._save(
+            number, state=ending.state, reason=ending.reason, error=ending.error, ended_at=record.ended_at, value=value
+        )
+
+    def cancel_running(self, why: str) -> None:
+        """Whatever has no ending yet was in flight when the search stopped."""
+        for number in [number for number, record in self.records.items() if record.state == RUNNING]:
+            self.ended(number, Ending(FAIL, CANCELLED, why))
+
+    def beat(self) -> None:
+        """Say in the store, every few seconds, that this driver is alive; and try what waits in the queue."""
+        if time.monotonic() - self._beat_at > HEARTBEAT_SECONDS and not self._queue:
+            self._beat_at = time.monotonic()
+            self._write(lambda: self._store.update_study(self.study_name, heartbeat_at=now()))
+        self.flush()
+
+    def flush(self) -> bool:
+        """Write what waits, in order; whether all of it is written."""
+        while self._queue and time.monotonic() >= self._retry_at:
+            try:
+                self._queue[0]()
+            except DATABASE_AWAY as error:
+                if not self._retry_at:
+                    logger.warning("the store is away, the search goes on and keeps what it has to write: %s", error)
+                self._retry_at = time.monotonic() + _RETRY_SECONDS
+                return False
+            self._queue.popleft()
+            if self._retry_at:
+                logger.info("the store is back")
+                self._retry_at = 0.0
+        return not self._queue
+
+    def close(self, timeout_seconds: float = 60.0) -> None:
+        """Write what waits.
+
+        Raises:
+            StoreError: the store did not come back in time.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while not self.flush():
+            if time.monotonic() > deadline:
+                raise StoreError(f"the store did not come back, {len(self._queue)} writes are lost: resume the study")
+            time.sleep(_RETRY_SECONDS / 4)
+
+    def _write(self, write: Callable[[], None]) -> None:
+        self._queue.append(write)
+        self.flush()
+
+    def _save(self, number: int, **values: Any) -> None:
+        row = {"trial_id": self.trial_id(number), "study_name": self.study_name, "number": number, **values}
+        self._write(lambda: self._store.save_trial(row))
+
+    def _carry_over(self, old: int, new: int) -> None:
+        """Give a trial the epochs and files of the one it goes on with; epochs past the checkpoint are run again."""
+        for epoch, rows in self._store.metrics([self.trial_id(old)]).groupby("epoch"):
+            names = rows["split"] + "/" + rows["name"]
+            self._store.save_metrics(self.trial_id(new), int(epoch), dict(zip(names, rows["value"], strict=True)))
+        for epoch, value in self._tables.get_trial(self._key(old)).intermediate_values.items():
+            self._tables.set_trial_intermediate_value(self._key(new), epoch, value)
+        copy_results(self._storage_path, self.trial_id(old), self.trial_id(new))
+
+    def _key(self, number: int) -> int:
+        return self._tables.get_trial_id_from_study_id_trial_number(self._study_id, number)
+
+    def _tell(self, number: int, ending: Ending, value: float | None) -> None:
+        """Straight to Optuna's storage: `Study.tell` refuses a value for a pruned trial and takes its last epoch's."""
+        key = self._key(number)
+        if self._tables.get_trial(key).state.is_finished():
+            return  # written before, by a try whose answer was lost
+        if ending.reason:
+            self._tables.set_trial_user_attr(key, "reason", ending.reason)
+        if ending.error:
+            self._tables.set_trial_user_attr(key, "error", ending.error.splitlines()[-1][:500])
+        values = None if value is None else [float(value)]
+        self._tables.set_trial_state_values(key, TrialState[ending.state], values)

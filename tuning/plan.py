@@ -1,0 +1,106 @@
+"""From flags to what a search is going to do; what can be wrong is found here, before anything is written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from athwe.config import Config
+from athwe.config_files import load_config
+from athwe.data import Dataset, load_dataset
+from tuning.errors import SearchError
+from tuning.inert import inert_parameters, labelled_items
+from tuning.provenance import git_sha, hardware, package_versions
+from tuning.spec import SearchSettings, Spec, read_settings
+from tuning.store import Store
+
+DEFAULT_DATASET = "demo"
+PATHS = ("config", "search_space", "dataset_root")
+STUDY_FLAGS = (
+    *("dataset", *PATHS, "set", "trials", "epochs", "time_budget"),
+    *("concurrency", "cpus_per_trial", "gpus_per_trial", "sampler", "pruner", "seed"),
+)
+"""Flags that say what a study is; they are stored, so that `--resume --study NAME` needs no other."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to search on what, before it is known where it runs."""
+
+    config: Config
+    settings: SearchSettings
+    dataset: Dataset
+    flags: Mapping[str, Any]
+
+    def spec(self, study: str, concurrency: int, gpus_per_trial: float) -> Spec:
+        """The resolved spec, with where and with what it runs."""
+        return Spec(
+            study=study,
+            dataset=self.dataset.name,
+            data_fingerprint=self.dataset.fingerprint,
+            config=self.config,
+            settings=self.settings,
+            concurrency=concurrency,
+            cpus_per_trial=self.cpus_per_trial,
+            gpus_per_trial=gpus_per_trial,
+            time_budget_seconds=self.flags.get("time_budget"),
+            flags=dict(self.flags),
+            git_sha=git_sha(),
+            versions=package_versions(),
+            hardware=hardware(),
+        )
+
+    @property
+    def cpus_per_trial(self) -> int:
+        """Cores of one trial."""
+        return self.flags.get("cpus_per_trial") or 1
+
+
+def make_plan(flags: Mapping[str, Any]) -> Plan:
+    """Lay the flags over settings file and configuration, and fit the space to the data set.
+
+    Raises:
+        AthweError: a key, value, file, data set or search space that cannot be used.
+    """
+    name = flags.get("dataset") or DEFAULT_DATASET
+    settings = read_settings(Path(flags["search_space"]) if flags.get("search_space") else None).with_flags(
+        trials=flags.get("trials"), sampler=flags.get("sampler"), pruner=flags.get("pruner")
+    )
+    overrides = [*settings.config_overrides(), *flags.get("set", ())]
+    overrides += [f"{key}={flags[key]}" for key in ("epochs", "seed") if flags.get(key) is not None]
+    config = load_config(name, files=flags.get("config", ()), overrides=overrides)
+    settings.space.check(config)
+    dataset = load_dataset(name, flags.get("dataset_root"), config)
+    space = settings.space.without(inert_parameters(config, dataset, settings.space.root.keys()))
+    space = space.with_n_clusters_at_most(labelled_items(dataset)).including(config)
+    space.check(config)
+    return Plan(config, settings.model_copy(update={"space": space}), dataset, flags)
+
+
+def earlier_study(store: Store, name: str | None, dataset: str | None) -> dict[str, Any]:
+    """The study to resume: the one named, or the newest unfinished one (of that data set).
+
+    Raises:
+        SearchError: there is none.
+    """
+    if name is None:
+        frame = store.studies()
+        open_ones = frame[frame["ended_at"].isna() & (frame["dataset"].eq(dataset) if dataset else True)]
+        if open_ones.empty:
+            raise SearchError(f"no unfinished study{f' of {dataset}' if dataset else ''} in this store to resume")
+        name = open_ones["study_name"].iloc[0]
+    row = store.study(name)
+    if row is None:
+        raise SearchError(f"no study {name!r} in this store to resume; without --resume it is started")
+    return row
+
+
+def require_same_study(row: Mapping[str, Any], spec: Spec) -> None:
+    """A study is resumed as it was asked for, or not at all.
+
+    Raises:
+        SearchError: the first difference.
+    """
+    difference = Spec.model_validate(row["spec"]).difference(spec)
+    if difference:
+        raise SearchError(f"study {spec.study!r} has another spec ({difference}): give its flags, or another --study")

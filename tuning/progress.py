@@ -1,0 +1,106 @@
+"""What a running search shows: a live table in a terminal, plain lines elsewhere."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from tuning.journal import TrialRecord
+from tuning.store import COMPLETE, FAIL, INVALID, PRUNED, RUNNING, now
+
+_REFRESH_SECONDS = 0.5
+_PLAIN_SECONDS = 30.0
+_SHOWN_STATES = (RUNNING, COMPLETE, PRUNED, FAIL)
+
+
+class Progress:
+    """Use as a context manager around the run; `update` often, it draws seldom."""
+
+    def __init__(self, console: Console, study_name: str, objective: str, maximize: bool, trials: int, epochs: int):
+        self._console = console
+        self._study_name = study_name
+        self._objective = objective
+        self._choose = max if maximize else min
+        self._trials = trials
+        self._epochs = epochs
+        self._started = time.monotonic()
+        self._drawn = self._started
+        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+
+    def update(self, records: Mapping[int, TrialRecord]) -> None:
+        """Draw what the driver knows, if it is time to."""
+        seconds = time.monotonic() - self._drawn
+        if self._live and seconds > _REFRESH_SECONDS:
+            self._live.update(self.table(records), refresh=True)
+        elif not self._live and seconds > _PLAIN_SECONDS:
+            self._console.print(self.headline(records.values()), soft_wrap=True)
+        else:
+            return
+        self._drawn = time.monotonic()
+
+    def trial_ended(self, record: TrialRecord) -> None:
+        """Print a line for a trial that ended, where there is no terminal to draw in."""
+        if not self._live:
+            self._console.print(trial_line(record, self._objective), soft_wrap=True, markup=False, highlight=False)
+
+    def headline(self, records: Iterable[TrialRecord]) -> Text:
+        """One line: how many trials, in which states, the best so far, and the time."""
+        ran = [record for record in records if record.reason != INVALID]
+        counts = Counter(record.state for record in ran)
+        done = len(ran) - counts[RUNNING]
+        states = ", ".join(f"{counts[state]} {state.lower()}" for state in _SHOWN_STATES if counts[state])
+        best = [record.best_value for record in ran if record.state != FAIL and record.best_value is not None]
+        value = f" · best {self._objective} {self._choose(best):.4f}" if best else ""
+        return Text(
+            f"{self._study_name}: {done}/{self._trials} trials ({states or 'starting'}){value} · {self._elapsed()}"
+        )
+
+    def table(self, records: Mapping[int, TrialRecord]) -> Group:
+        """The headline over the trials at work."""
+        table = Table(box=None, pad_edge=False)
+        for title in ("trial", "epoch", self._objective, "best", "time"):
+            table.add_column(title, justify="right")
+        for record in records.values():
+            if record.state == RUNNING:
+                seconds = (now() - record.started_at).total_seconds() if record.started_at else 0
+                table.add_row(
+                    str(record.number),
+                    f"{record.epoch}/{self._epochs}",
+                    number_text(record.value),
+                    f"{number_text(record.best_value)} (epoch {record.best_epoch or '–'})",
+                    f"{seconds:.0f} s",
+                )
+        return Group(self.headline(records.values()), table)
+
+    def _elapsed(self) -> str:
+        minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
+        return f"{minutes}:{seconds:02d}"
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._live:
+            self._live.update(Text(""), refresh=True)
+            self._live.stop()
+
+
+def trial_line(record: TrialRecord, objective: str) -> str:
+    """One line on a trial's ending."""
+    state = record.state + (f" ({record.reason})" if record.reason else "")
+    value = "" if record.best_value is None else f", {objective} {record.best_value:.4f} in epoch {record.best_epoch}"
+    error = "" if not record.error else f": {record.error.strip().splitlines()[-1]}"
+    return f"trial {record.number} {state} after {record.epoch} epochs{value}{error}"
+
+
+def number_text(value: float | None) -> str:
+    """Four decimals, or a dash."""
+    return "–" if value is None else f"{value:.4f}"

@@ -1,0 +1,119 @@
+"""`python tuning/search.py --dataset NAME`: search ATHWE's hyperparameters with Ray Tune and Optuna, into a store."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+if __name__ == "__main__":  # this file's folder comes first on the path then; our packages are in the one above
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from rich.console import Console
+
+from athwe.errors import AthweError
+from tuning.errors import SearchError
+from tuning.quiet import be_quiet
+from tuning.store import DEFAULT_URL, StoreError
+
+USER_ERROR, INTERRUPTED = 2, 130
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise SearchError(message)
+
+
+class _ConsoleHandler(logging.Handler):
+    """Log lines through the console, so that they do not tear the live display."""
+
+    def __init__(self, console: Console):
+        super().__init__(logging.INFO)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._console.print(self.format(record), markup=False, highlight=False, soft_wrap=True, style="dim")
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line; what was not given is None.
+
+    Raises:
+        SearchError: an unknown flag or a value of the wrong kind.
+    """
+    parser = _Parser(prog="python tuning/search.py", description=__doc__, allow_abbrev=False)
+    add = parser.add_argument
+    add("--dataset", help="name of a data set folder (default: demo, which is generated)")
+    add("--dataset-root", help="folder of data sets, before ATHWE_DATASET_ROOT and dataset/")
+    add("--config", action="append", metavar="FILE", help="YAML laid over config/<dataset>.yaml; repeatable")
+    add("--set", action="append", metavar="KEY=VALUE", help="laid over everything else; repeatable")
+    add("--search-space", metavar="FILE", help="search settings (default: config/search/athwe.yaml)")
+    add("--trials", type=_positive_int, help="finished trials asked for")
+    add("--epochs", type=_positive_int, help="epochs a trial at most")
+    add("--time-budget", type=_positive_float, metavar="SECONDS", help="end the search after this time")
+    add("--concurrency", type=_positive_int, help="trials at once (default: as many as fit)")
+    add("--cpus-per-trial", type=_positive_int, help="cores of one trial (default: 1)")
+    add("--gpus-per-trial", type=_share, help="GPUs, or a share of one (default: 1 where there are GPUs)")
+    add("--sampler", choices=("tpe", "random"))
+    add("--pruner", choices=("asha", "none"))
+    add("--seed", type=int, help="of sampler and training (default: the configuration's)")
+    add("--study", help="name (default: <dataset>-<UTC time>)")
+    add("--store", default=DEFAULT_URL, metavar="URL", help="SQLAlchemy URL (default: %(default)s)")
+    add("--storage-path", help="folder for models and per-user results (default: results/<study>)")
+    add("--address", help="host:port of a Ray cluster's head (default: RAY_ADDRESS, else a Ray of its own)")
+    add("--resume", action="store_true", help="go on with --study, or with the newest unfinished study")
+    add("--json", action="store_true", help="one line of JSON on standard output, everything else on standard error")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a search; the exit code is 0, 1 where every trial failed, 2 for a user's error, 130 after Ctrl-C."""
+    be_quiet()
+    try:
+        arguments = parse(argv)
+        console = Console(stderr=arguments.json)
+        _log_to(console)
+        from tuning.session import search  # Ray and torch, which take seconds, only once the flags are read
+
+        return search(arguments, console)
+    except (AthweError, StoreError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _log_to(console: Console) -> None:
+    for name in ("athwe", "tuning"):
+        logger = logging.getLogger(name)
+        logger.handlers = [_ConsoleHandler(console)]
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+
+
+def _positive_int(text: str) -> int:
+    return _number(int, text, "a whole number above 0", lambda value: value >= 1)
+
+
+def _positive_float(text: str) -> float:
+    return _number(float, text, "a number above 0", lambda value: 0 < value < float("inf"))
+
+
+def _share(text: str) -> float:
+    return _number(float, text, "a whole number, or a share below 1", lambda value: 0 <= value < 1 or value % 1 == 0)
+
+
+def _number(kind: type, text: str, expected: str, fits: Any) -> Any:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not fits(value):
+        raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
+    return value
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
