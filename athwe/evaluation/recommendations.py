@@ -25,14 +25,15 @@ def write_recommendations(ranking: Ranking, dataset: Dataset, path: Path) -> Non
     users = dataset.users(ranking.positions)
     order = np.argsort(dataset.user_tokens[users], kind="stable")
     positions, tokens = ranking.positions[order], dataset.item_tokens
+    offered = np.isfinite(ranking.top_scores[order])  # what mask_seen left out is no recommendation
     table = pa.table(
         {
             "user": pa.array(dataset.user_tokens[users[order]]),
             "history_end": positions - dataset.user_offset[users[order]],
             "target": pa.array(tokens[dataset.item[positions]]),
             "target_rank": ranking.target_rank[order],
-            "items": _fixed_lists(pa.array(tokens[ranking.top_items[order]].ravel()), len(order)),
-            "scores": _fixed_lists(pa.array(ranking.top_scores[order].ravel()), len(order)),
+            "items": _lists(tokens[ranking.top_items[order][offered]], offered.sum(axis=1)),
+            "scores": _lists(ranking.top_scores[order][offered], offered.sum(axis=1)),
         }
     )
     _write(table.replace_schema_metadata({MASK_SEEN_KEY: str(ranking.mask_seen).lower()}), path)
@@ -42,16 +43,16 @@ def write_histories(dataset: Dataset, path: Path) -> None:
     """Columns user, items and timestamps (unix seconds): what each user did before the sealed test target."""
     users = np.argsort(dataset.user_tokens[1:], kind="stable") + 1
     start, stop = dataset.user_offset[users], dataset.user_offset[users + 1] - 1
-    offsets = np.concatenate([[0], np.cumsum(stop - start)])
-    index = np.repeat(start - offsets[:-1], stop - start) + np.arange(offsets[-1])
-    lists = {
-        name: pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values))
-        for name, values in (
-            ("items", dataset.item_tokens[dataset.item[index]]),
-            ("timestamps", dataset.timestamp[index]),
-        )
-    }
-    _write(pa.table({"user": pa.array(dataset.user_tokens[users]), **lists}), path)
+    count = stop - start
+    index = np.repeat(start - np.cumsum(count) + count, count) + np.arange(count.sum())
+    table = pa.table(
+        {
+            "user": pa.array(dataset.user_tokens[users]),
+            "items": _lists(dataset.item_tokens[dataset.item[index]], count),
+            "timestamps": _lists(dataset.timestamp[index], count),
+        }
+    )
+    _write(table, path)
 
 
 def write_items(dataset: Dataset, path: Path) -> None:
@@ -59,9 +60,10 @@ def write_items(dataset: Dataset, path: Path) -> None:
     _write(pa.Table.from_pandas(dataset.items, preserve_index=False), path)
 
 
-def _fixed_lists(values: pa.Array, rows: int) -> pa.Array:
-    width = len(values) // rows if rows else 0
-    return pa.ListArray.from_arrays(pa.array(np.arange(rows + 1) * width, pa.int32()), values)
+def _lists(values: np.ndarray, count: np.ndarray) -> pa.Array:
+    """A list per row, of the next `count` values each."""
+    offsets = np.concatenate([[0], np.cumsum(count)])
+    return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(values))
 
 
 def _write(table: pa.Table, path: Path) -> None:

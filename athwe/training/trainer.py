@@ -145,7 +145,8 @@ class Trainer:
         """
         tensors, facts = read_checkpoint(Path(path), TRAINING)
         best, model_facts = read_checkpoint(Path(path), MODEL)
-        if model_facts["shape"] != self._facts()["shape"] or model_facts["fingerprint"] != self.dataset.fingerprint:
+        same_shape = ModelShape.from_json(model_facts["shape"]) == self.model.shape
+        if not same_shape or model_facts["fingerprint"] != self.dataset.fingerprint:
             raise CheckpointError(f"checkpoint {path} is of another data set or other sizes")
         try:
             self.model.load_state_dict(_below("model.", tensors))

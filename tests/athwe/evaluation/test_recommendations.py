@@ -1,0 +1,66 @@
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from athwe.evaluation.ranking import rank_targets
+from athwe.evaluation.recommendations import write_histories, write_items, write_recommendations
+
+
+@pytest.fixture
+def ranking(tiny_dataset):
+    scores = torch.randn(tiny_dataset.n_items, generator=torch.Generator().manual_seed(1))
+    positions = tiny_dataset.positions("valid")
+    return rank_targets(
+        lambda batch: scores.repeat(len(batch.target), 1), tiny_dataset, positions, batch_size=16, mask_seen=True
+    )
+
+
+def test_recommendations_are_in_external_ids_and_sorted_by_user(tiny_dataset, ranking, tmp_path):
+    write_recommendations(ranking, tiny_dataset, tmp_path / "new" / "r.parquet")
+    frame = pq.read_table(tmp_path / "new" / "r.parquet").to_pandas()
+    assert frame["user"].is_monotonic_increasing
+    assert len(frame) == tiny_dataset.n_users - 1
+    row = frame.set_index("user").loc["u3"]
+    user = tiny_dataset.user_tokens.tolist().index("u3")
+    start, stop = tiny_dataset.user_offset[user : user + 2]
+    assert row["history_end"] == stop - start - 2
+    assert row["target"] == tiny_dataset.item_tokens[tiny_dataset.item[stop - 2]]
+    if row["target"] in row["items"]:
+        assert row["items"].tolist().index(row["target"]) + 1 <= row["target_rank"]
+    assert len(row["items"]) == len(row["scores"])
+    assert (np.diff(row["scores"]) <= 0).all()
+
+
+def test_masked_items_are_not_written_as_recommendations(tiny_dataset, ranking, tmp_path):
+    write_recommendations(ranking, tiny_dataset, tmp_path / "r.parquet")
+    write_histories(tiny_dataset, tmp_path / "h.parquet")
+    recommended = pq.read_table(tmp_path / "r.parquet").to_pandas().set_index("user")
+    histories = pq.read_table(tmp_path / "h.parquet").to_pandas().set_index("user")
+    for user, row in recommended.iterrows():
+        seen = set(histories.loc[user, "items"][: row["history_end"]]) - {row["target"]}
+        assert not seen & set(row["items"])
+        assert np.isfinite(row["scores"]).all()
+
+
+def test_the_file_says_which_mask_seen_mode_it_holds(tiny_dataset, ranking, tmp_path):
+    write_recommendations(ranking, tiny_dataset, tmp_path / "r.parquet")
+    assert pq.read_schema(tmp_path / "r.parquet").metadata[b"mask_seen"] == b"true"
+
+
+def test_histories_end_before_the_test_target(tiny_dataset, tmp_path):
+    write_histories(tiny_dataset, tmp_path / "h.parquet")
+    frame = pq.read_table(tmp_path / "h.parquet").to_pandas()
+    assert frame["items"].map(len).sum() == len(tiny_dataset.item) - (tiny_dataset.n_users - 1)
+    row = frame.set_index("user").loc["u5"]
+    user = tiny_dataset.user_tokens.tolist().index("u5")
+    start, stop = tiny_dataset.user_offset[user : user + 2]
+    assert row["items"].tolist() == tiny_dataset.item_tokens[tiny_dataset.item[start : stop - 1]].tolist()
+    assert row["timestamps"].tolist() == tiny_dataset.timestamp[start : stop - 1].tolist()
+
+
+def test_items_keep_the_order_of_internal_ids(tiny_dataset, tmp_path):
+    write_items(tiny_dataset, tmp_path / "i.parquet")
+    frame = pq.read_table(tmp_path / "i.parquet").to_pandas()
+    assert frame["item_id"].tolist() == tiny_dataset.item_tokens[1:].tolist()
+    assert {"title", "categories", "image"} <= set(frame.columns)
