@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from athwe.data.synthetic import DEMO, write_demo
+from athwe.data.demo import DEMO, write_demo
 from athwe.errors import DataError
 
 logger = logging.getLogger(__name__)

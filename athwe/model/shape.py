@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from athwe.data import Catalogue, Dataset
+from athwe.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,27 @@ class ModelShape:
     """Number of cluster labels of txt and img, where they are used."""
 
     @classmethod
-    def of(cls, dataset: Dataset, catalogue: Catalogue) -> "ModelShape":
-        """The shape that fits a data set."""
+    def of(cls, dataset: Dataset, catalogue: Catalogue, modalities: tuple[str, ...] | None = None) -> "ModelShape":
+        """The shape that fits a data set, with all of its modalities or some of them.
+
+        Raises:
+            ConfigError: a modality that the data set was not loaded with.
+        """
+        modalities = modalities or tuple(dataset.modalities)
+        missing = [name for name in modalities if name not in dataset.modalities]
+        if missing:
+            raise ConfigError(f"modalities {missing} were asked for, but {dataset.name} has {list(dataset.modalities)}")
         return cls(
-            modalities=tuple(dataset.modalities),
+            modalities=modalities,
             n_items=catalogue.n_items,
             max_length=dataset.max_length,
-            feature_widths={name: features.shape[1] for name, features in catalogue.features.items()},
+            feature_widths={
+                name: features.shape[1] for name, features in catalogue.features.items() if name in modalities
+            },
             n_attributes=0 if catalogue.attributes is None else catalogue.attributes.shape[1],
-            n_clusters={name: int(labels.max()) + 1 for name, labels in catalogue.clusters.items()},
+            n_clusters={
+                name: int(labels.max()) + 1 for name, labels in catalogue.clusters.items() if name in modalities
+            },
         )
 
     @classmethod

@@ -23,6 +23,7 @@ from athwe.model.step import Step
 from athwe.seeding import seed_everything
 from athwe.training.checkpoint import MODEL, TRAINING, read_checkpoint, write_checkpoint
 from athwe.training.device import autocast, resolve_device
+from athwe.training.diagnostics import diagnose
 from athwe.training.early_stopping import EarlyStopping
 
 PART_COUNT = 4
@@ -60,7 +61,7 @@ class Trainer:
         seed_everything(config.seed)
         host_catalogue = catalogue or build_catalogue(dataset, config)
         self.catalogue = host_catalogue.to(self.device)
-        self.model = ATHWE(config, ModelShape.of(dataset, host_catalogue)).to(self.device)
+        self.model = ATHWE(config, ModelShape.of(dataset, host_catalogue, config.modalities)).to(self.device)
         self.optimizer = torch.optim.Adam(
             self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
@@ -128,6 +129,11 @@ class Trainer:
             yield self.model
         finally:
             self.model.load_state_dict(current)
+
+    def diagnostics(self) -> dict:
+        """What the best epoch's model has learned, JSON-able (`diagnose`)."""
+        with self.best_model() as model, torch.no_grad():
+            return diagnose(model, model.item_tables(self.catalogue), self.dataset, self.device)
 
     def save_model(self, path: str | Path) -> None:
         """Write the best epoch's model: all that `athwe.load` needs."""

@@ -9,6 +9,7 @@ import torch
 
 import athwe
 from athwe.config_files import override_config
+from athwe.data import load_dataset
 from athwe.errors import CheckpointError, ConfigError, DataError, DivergedError
 from athwe.training.trainer import Trainer
 
@@ -200,3 +201,16 @@ def test_saving_again_replaces_the_checkpoint_and_leaves_nothing_else(trained, t
     for _ in range(2):
         trained[0].save(tmp_path / "state")
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
+
+
+def test_modalities_can_be_left_out_without_loading_the_data_again(tiny_config, tiny_dataset):
+    trainer, results = train(tiny_config, tiny_dataset, modalities=["item", "img"], epochs=1)
+    assert trainer.model.shape.modalities == ("item", "img")
+    assert np.isfinite(results[0].metrics["train/loss_total"])
+
+
+def test_a_modality_that_was_not_loaded_is_refused(tiny_config, tiny_root):
+    config = override_config(tiny_config, {"modalities": ["item"]})
+    dataset = load_dataset("tiny", tiny_root, config)
+    with pytest.raises(ConfigError, match=r"\['txt'\] were asked for, but tiny has \['item'\]"):
+        Trainer(override_config(config, {"modalities": ["item", "txt"]}), dataset)
