@@ -1,0 +1,30 @@
+# Two commands on a fresh machine with Python 3.11 and make: `make search` and `make test`.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: search dashboard test check clean
+
+search: $(INSTALLED)  ## a search on the embedded demo catalogue, within five minutes
+	@$(BIN)/python tuning/search.py --dataset demo --trials 8
+
+dashboard: $(INSTALLED)  ## look at the trials
+	@$(BIN)/streamlit run dashboard/app.py
+
+test: check  ## everything CI runs
+	$(BIN)/python -m pytest
+
+check: $(INSTALLED)  ## style, types and import contracts
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,postgres]'
+	@touch $@
+
+clean:  ## remove the environment; data, results and models stay
+	rm -rf $(VENV)
