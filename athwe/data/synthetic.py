@@ -1,9 +1,9 @@
 """Made-up behaviour in which times, texts and images each decide something (`dataset/README.md`, "The demo").
 
-An item has a theme, which only its text features tell, and a style, which only its image features tell. A visit is one
-interest, a theme in a style: it opens with an item of that interest after a gap of weeks, and goes on with more of it
-after days. In between something for somebody else, any item at all, is put into the same basket within minutes. The next
-visit is about another interest, so what came before the last long gap no longer predicts.
+An item has a theme, which only its text features tell, and a style, which only its image features tell. A visit is
+one interest, a theme in a style: it opens with an item of that interest after a gap of weeks, and goes on with more of
+it after days. In between something for somebody else, any item at all, is put into the same basket within minutes. The
+next visit is about another interest, so what came before the last long gap no longer predicts.
 """
 
 from dataclasses import dataclass
