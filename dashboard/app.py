@@ -1,0 +1,69 @@
+"""The dashboard's page: `streamlit run dashboard/app.py [-- --store URL]`."""
+
+import sys
+from pathlib import Path
+
+ROOT = str(Path(__file__).resolve().parents[1])
+if ROOT not in sys.path:  # Streamlit puts this folder on the path, not the one above it
+    sys.path.insert(0, ROOT)
+
+import streamlit as st  # noqa: E402
+
+from dashboard import data  # noqa: E402
+from dashboard.labels import plain  # noqa: E402
+from dashboard.selection import choose, ignored  # noqa: E402
+from dashboard.views import compare, studies, trial, user  # noqa: E402
+from dashboard.widgets import nothing  # noqa: E402
+from tuning.store import StoreError  # noqa: E402
+
+VIEWS = {"studies": studies.show, "compare": compare.show, "trial": trial.show, "users": user.show}
+COMMANDS = "python tuning/search.py --dataset demo\nstreamlit run dashboard/app.py -- --store URL"
+ICONS = {"studies": "science", "compare": "monitoring", "trial": "tune", "users": "group"}
+
+
+def main() -> None:
+    """Choose a study and a view, and show it."""
+    st.set_page_config("ATHWE search", "🌊", layout="wide", initial_sidebar_state="expanded")
+    st.html("<style>.stMainBlockContainer { padding: 3rem 2.5rem; }</style>")
+    url = data.store_url()
+    try:
+        names = data.studies(url)["study_name"].tolist()
+        if names:
+            _page(url, names)
+        else:
+            nothing("The store has no studies yet.", "Start one: python tuning/search.py --dataset demo")
+    except StoreError as error:
+        st.error(plain(error), icon=":material/database_off:")
+        st.write("Start a search, or name the store of one:")
+        st.code(COMMANDS, language="shell")
+
+
+def _page(url: str, names: list[str]) -> None:
+    with st.sidebar:
+        st.markdown("### :material/waves: ATHWE search")
+        ignored("study", names)
+        study_name = choose(st.selectbox, "Study", "study", names, names[0])
+        view = choose(
+            st.radio, "View", "view", list(VIEWS), "studies",
+            format_func=lambda name: f":material/{ICONS[name]}: {name.capitalize()}",
+        )  # fmt: skip
+        _status(url, study_name)
+    st.title(view.capitalize(), anchor=False)
+    VIEWS[view](url, study_name)
+
+
+def _status(url: str, study_name: str) -> None:
+    study = data.study(url, study_name)
+    state = data.activity(study)
+    if state == data.ACTIVE:
+        st.badge("running, this page follows", icon=":material/sync:", color="green")
+    elif state == data.SILENT:
+        st.badge("silent", icon=":material/question_mark:", color="orange")
+        st.caption("The search neither ended nor gave a sign of life. If it was stopped, it goes on with")
+        command = f"python tuning/search.py --dataset {study['dataset']} --study {study_name} --resume"
+        st.code(command, language="shell", wrap_lines=True)
+    else:
+        st.badge("ended", icon=":material/check:", color="gray")
+
+
+main()

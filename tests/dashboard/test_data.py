@@ -1,0 +1,89 @@
+"""What is read from the store, and how often."""
+
+from datetime import timedelta
+
+import fixture_store
+import pandas as pd
+import pytest
+
+from dashboard import data
+from tuning import store as tables
+
+
+def study(**times) -> dict:
+    """A study row whose times are so long ago."""
+    row = {"created_at": timedelta(days=3), "heartbeat_at": None, "ended_at": None} | times
+    return {name: None if ago is None else tables.now() - ago for name, ago in row.items()}
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (study(ended_at=timedelta()), data.ENDED),
+        (study(heartbeat_at=timedelta(seconds=10)), data.ACTIVE),
+        (study(heartbeat_at=timedelta(hours=1)), data.SILENT),
+        (study(created_at=timedelta(seconds=5)), data.ACTIVE),
+        (study(), data.SILENT),
+    ],
+)
+def test_activity_of_a_study(row, expected):
+    assert data.activity(row) == expected
+
+
+def test_a_larger_study_is_looked_at_less_often_and_an_ended_one_never():
+    running = study(heartbeat_at=timedelta())
+    waits = [data.refresh_seconds(running, trials) for trials in (10, 500, 5000)]
+    assert waits == sorted(set(waits))
+    assert data.refresh_seconds(study(ended_at=timedelta()), 10) is None
+
+
+def test_studies_have_progress_and_time(store_url):
+    frame = data.studies(store_url).set_index("study_name")
+    assert frame["progress"].to_dict()[fixture_store.FINISHED] == 1.0
+    assert frame.loc[fixture_store.RUNNING, "finished"] == 7
+    assert frame.loc[fixture_store.EMPTY, "progress"] == 0
+    assert frame.loc[fixture_store.FINISHED, "seconds"] == pytest.approx(5 * 3600, abs=5)
+
+
+def test_best_trials_prefer_complete_ones_and_follow_the_direction():
+    frame = pd.DataFrame(
+        {
+            "number": [0, 1, 2, 3],
+            "state": ["COMPLETE", "COMPLETE", "PRUNED", "FAIL"],
+            "value": [0.1, 0.2, 0.9, None],
+        }
+    )
+    assert data.best_trials(frame, "maximize", 3) == [1, 0, 2]
+    assert data.best_trials(frame, "minimize", 1) == [0]
+
+
+def test_parameters_stay_numbers_and_lists_become_text():
+    params = [{"beta": 0.1, "moe_topk": 2, "initializer_weight": [0.1, 1.0]}, {"beta": 0.2, "share": True}]
+    frame = data.parameters(pd.DataFrame({"params": params}))
+    assert frame["beta"].tolist() == [0.1, 0.2]
+    assert frame["initializer_weight"].tolist()[0] == "[0.1, 1.0]"
+    assert frame["share"].tolist()[1] == "True"
+    assert frame["moe_topk"].isna().tolist() == [False, True]
+
+
+def test_metrics_carry_their_reported_key_and_are_bounded(store_url):
+    ids = tuple(f"{fixture_store.FINISHED}.{number}" for number in range(28))
+    frame = data.metrics(store_url, ids)
+    assert "valid/ndcg@10" in set(frame["key"])
+    assert frame["trial_id"].nunique() <= data.MAX_METRIC_TRIALS
+
+
+def test_the_objective_comes_first_and_then_the_loss_parts():
+    frame = pd.DataFrame({"key": ["valid/mrr@10", "train/loss_total", "valid/ndcg@10", "train/seconds"]})
+    keys = data.metric_keys(frame, "valid/ndcg@10")
+    assert keys == ["valid/ndcg@10", "train/loss_total", "train/seconds", "valid/mrr@10"]
+
+
+def test_the_store_comes_from_the_command_line_then_the_environment_then_the_default(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["app.py", "--store", "sqlite:///a.db"])
+    monkeypatch.setenv("ATHWE_STORE", "sqlite:///b.db")
+    assert data.store_url() == "sqlite:///a.db"
+    monkeypatch.setattr("sys.argv", ["app.py"])
+    assert data.store_url() == "sqlite:///b.db"
+    monkeypatch.delenv("ATHWE_STORE")
+    assert data.store_url() == tables.DEFAULT_URL

@@ -1,0 +1,134 @@
+"""Files beside the store are read by row group, and nothing outside them is."""
+
+import os
+
+import fixture_store
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from dashboard import results
+from dashboard.results import UnreadableFile
+
+TRIAL = f"{fixture_store.FINISHED}.0"
+
+
+@pytest.fixture
+def study(store_url, store_folder):
+    return {
+        "storage_path": f"{store_folder}/storage",
+        "data_fingerprint": "f00d",
+        "dataset_folder": f"{store_folder}/dataset",
+    }
+
+
+def test_one_user_is_read_from_one_row_group(study, monkeypatch):
+    path = results.recommendations_path(study, TRIAL)
+    groups = []
+    read = pq.ParquetFile.read_row_group
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", lambda self, group: groups.append(group) or read(self, group))
+    row = results.user_row(path, "U0040")
+    assert row["user"] == "U0040"
+    assert len(row["items"]) == 50
+    assert groups == [2]  # of 16 users each
+
+
+def test_an_unknown_user_and_a_missing_file_are_none(study):
+    assert results.user_row(results.recommendations_path(study, TRIAL), "nobody") is None
+    assert results.user_row(results.recommendations_path(study, "no-trial"), "U0001") is None
+    assert results.users(results.recommendations_path(study, "no-trial")) is None
+    assert results.diagnostics(study, "no-trial") is None
+
+
+def test_the_list_of_users_reads_their_column_only_and_is_bounded(study, monkeypatch):
+    path = results.recommendations_path(study, TRIAL)
+    assert results.users(path).to_pylist() == fixture_store.USERS
+    results._versioned.clear()
+    monkeypatch.setattr(results, "MAX_LISTED_USERS", 20)
+    assert results.users(path).to_pylist() == fixture_store.USERS[:32]  # whole row groups
+
+
+def test_a_file_that_was_written_again_is_read_again(study, tmp_path):
+    copy = {"storage_path": str(tmp_path)}
+    (tmp_path / "diagnostics").mkdir()
+    (tmp_path / "diagnostics" / "s.0.json").write_text('{"parameters": 1}')
+    assert results.diagnostics(copy, "s.0") == {"parameters": 1}
+    (tmp_path / "diagnostics" / "s.0.json").write_text('{"parameters": 22}')
+    assert results.diagnostics(copy, "s.0") == {"parameters": 22}
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 half", b"PAR1" * 100])
+def test_a_half_written_file_is_one_line(study, tmp_path, content):
+    (tmp_path / "recommendations").mkdir()
+    (tmp_path / "recommendations" / "s.0.parquet").write_bytes(content)
+    path = results.recommendations_path({"storage_path": str(tmp_path)}, "s.0")
+    for read in (results.users, lambda path: results.user_row(path, "U0001")):
+        with pytest.raises(UnreadableFile, match="may not have finished") as caught:
+            read(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_half_written_diagnostics_are_one_line(study, tmp_path):
+    (tmp_path / "diagnostics").mkdir()
+    (tmp_path / "diagnostics" / "s.0.json").write_text('{"parameters": ')
+    with pytest.raises(UnreadableFile):
+        results.diagnostics({"storage_path": str(tmp_path)}, "s.0")
+
+
+def test_items_come_in_the_order_asked_and_an_unknown_one_has_its_id_as_title(study):
+    frame = results.items(results.items_path(study), ("I010", "new", "I002", "I010"))
+    assert frame.index.tolist() == ["I010", "new", "I002"]
+    assert frame.loc["new", ["title", "categories", "image"]].tolist() == ["new", [], ""]
+    assert frame.loc["I002", "title"] == fixture_store.HOSTILE_TITLE
+    assert frame.loc["I010", "categories"][0] == "Kitchen"
+
+
+def test_without_an_items_file_every_item_has_its_id_as_title(study):
+    frame = results.items(results.items_path(study | {"data_fingerprint": "none"}), ("I001",))
+    assert frame.loc["I001", "title"] == "I001"
+
+
+def test_trials_with_recommendations_are_found(study, tmp_path):
+    assert TRIAL in results.recommended_trials(study["storage_path"])
+    assert results.recommended_trials(str(tmp_path / "nothing")) == set()
+
+
+def test_a_trial_id_cannot_name_another_file(study):
+    for trial_id in ("../../etc/passwd", "a/b", "a b"):
+        with pytest.raises(UnreadableFile):
+            results.recommendations_path(study, trial_id)
+
+
+def test_a_picture_inside_the_data_set_becomes_a_small_data_url(study):
+    url = results.thumbnail(study["dataset_folder"], "images/I002.jpg")
+    assert url.startswith("data:image/jpeg;base64,")
+    assert len(url) < 10_000
+
+
+@pytest.mark.parametrize(
+    "image", ["../secret.jpg", "images/../../secret.jpg", "/etc/hostname", "", "no.jpg", "images", "a\0b"]
+)
+def test_a_picture_outside_the_data_set_is_refused(study, image):
+    assert results.thumbnail(study["dataset_folder"], image) is None
+
+
+def test_an_absolute_path_is_refused_even_where_it_is_inside(study):
+    assert results.image_file(study["dataset_folder"], f"{study['dataset_folder']}/images/I002.jpg") is None
+
+
+def test_a_link_out_of_the_data_set_is_refused(tmp_path):
+    (tmp_path / "inside").mkdir()
+    Image.new("RGB", (4, 4)).save(tmp_path / "secret.jpg")
+    os.symlink(tmp_path / "secret.jpg", tmp_path / "inside" / "link.jpg")
+    os.symlink(tmp_path, tmp_path / "inside" / "folder")
+    assert results.image_file(str(tmp_path / "inside"), "link.jpg") is None
+    assert results.image_file(str(tmp_path / "inside"), "folder/secret.jpg") is None
+
+
+def test_what_is_no_picture_is_no_picture(tmp_path):
+    (tmp_path / "a.jpg").write_text("<svg onload='alert(1)'/>")
+    assert results.thumbnail(str(tmp_path), "a.jpg") is None
+
+
+def test_without_a_data_set_folder_there_are_no_pictures():
+    assert results.thumbnail(None, "images/I001.jpg") is None
