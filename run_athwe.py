@@ -32,7 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns its exit code."""
     options = _parse(arguments)
     logging.basicConfig(
-        level=logging.INFO, format="%(message)s", handlers=[RichHandler(console=console, show_path=False)]
+        level=logging.INFO,
+        format="%(message)s",
+        handlers=[RichHandler(console=console, show_path=False, show_time=False)],
     )
     try:
         _run(options)

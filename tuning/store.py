@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import pandas as pd
 import sqlalchemy as sa
+import sqlalchemy.event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 

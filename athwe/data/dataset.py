@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from jaxtyping import Float32, Int64, Shaped
 
-from athwe.config import DataConfig, Modality
+from athwe.config import MODALITIES, DataConfig, Modality
 from athwe.config_files import load_config
 from athwe.data.folders import find_dataset
 from athwe.data.interactions import Interactions, read_interactions
@@ -125,7 +125,7 @@ def load_dataset(name: str, root: str | Path | None = None, config: DataConfig |
         fingerprint="",
         preceding=count_preceding(interactions.user_offset),
         max_length=config.MAX_ITEM_LIST_LENGTH,
-        modalities=config.modalities or ("item", *features),
+        modalities=config.modalities or tuple(name for name in MODALITIES if name == "item" or name in features),
         features=features,
         attributes=read_attributes(folder, interactions.item_tokens),
         items=read_items(folder, name, config.ITEM_ID_FIELD, interactions.item_tokens),
@@ -152,5 +152,5 @@ def _fingerprint(dataset: Dataset) -> str:
     arrays = [dataset.item, dataset.timestamp, dataset.user_offset, *dataset.features.values()]
     for array in arrays if dataset.attributes is None else [*arrays, dataset.attributes]:
         digest.update(repr((array.dtype.str, array.shape)).encode())
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

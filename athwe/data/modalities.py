@@ -1,5 +1,6 @@
 """Frozen item features and categories from `.pt` or `features.safetensors`, row i for internal item i."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,9 @@ def _read_aligned(folder: Path, file_name: str, key: str, item_tokens: np.ndarra
 
 def _read_tensor(path: Path, n_items: int, whole_numbers: bool) -> Float32[np.ndarray, "N _"]:
     try:
-        tensor = torch.load(path, weights_only=True, map_location="cpu")
+        with warnings.catch_warnings():  # what torch remarks about a file that it refuses anyway
+            warnings.simplefilter("ignore")
+            tensor = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # whatever a damaged or hostile file makes of the unpickler
         raise DataError(
             f"{path} is not a plain tensor file and was refused ({type(error).__name__}); nothing in it was run. "

@@ -28,9 +28,9 @@ class Behaviour:
     """How many of a visit's further items are for somebody else. A user's very last item never is."""
     popularity_spread: float = 0.4
     """Standard deviation of the log of an item's popularity."""
-    aside_gap: tuple[float, float] = (MINUTE, 15 * MINUTE)
-    further_gap: tuple[float, float] = (6 * HOUR, 3 * DAY)
-    visit_gap: tuple[float, float] = (40 * DAY, 120 * DAY)
+    aside_gap: tuple[int, int] = (MINUTE, 15 * MINUTE)
+    further_gap: tuple[int, int] = (6 * HOUR, 3 * DAY)
+    visit_gap: tuple[int, int] = (40 * DAY, 120 * DAY)
     start: int = 1_672_531_200
     """2023-01-01 in unix seconds; users begin within the 200 days after."""
     feature_noise: float = 0.7
@@ -118,7 +118,7 @@ def _draw_wanted(
     return np.argsort(np.where(fits, -key, np.inf), axis=1)[:, : behaviour.visit_length[1]]
 
 
-def _draw_gap(bounds: tuple[float, float], shape, generator: np.random.Generator) -> np.ndarray:
+def _draw_gap(bounds: tuple[int, int], shape, generator: np.random.Generator) -> np.ndarray:
     return np.exp(generator.uniform(*np.log(bounds), shape))
 
 

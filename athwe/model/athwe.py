@@ -60,7 +60,6 @@ class ATHWE(nn.Module):
         has_clusters = config.cluster_weight > 0
         has_attributes = shape.n_attributes > 0 and config.attribute_weight > 0
 
-        self.item_tables = ItemTables(config, shape)
         self.streams = InputStreams(config, shape)
         self.alignment = WaveletAlignment(config, shape) if config.wavelet_J else None
         self.time_gap = TimeGapEmbedding(config) if has_experts or has_temporal_contrast else None
@@ -73,9 +72,8 @@ class ATHWE(nn.Module):
         self.cluster_head = nn.ModuleDict(
             {name: nn.Linear(config.hidden_size, count) for name, count in shape.n_clusters.items() if has_clusters}
         )
-        self.apply(self._initialise)  # before the attribute head and around the projections: these keep PyTorch's
-        for name in self.features:
-            self.item_tables.get_submodule(name).reset_parameters()
+        self.apply(self._initialise)  # the rest keeps what it starts with, as published
+        self.item_tables = ItemTables(config, shape)
         self.attribute_head = nn.Linear(width, shape.n_attributes) if has_attributes else None
 
     def _initialise(self, module: nn.Module) -> None:

@@ -10,13 +10,17 @@ from athwe.model.shape import ModelShape
 
 
 class ItemTables(nn.Module):
-    """One embedding per item and modality: learned for item, projected from frozen features for txt and img."""
+    """One embedding per item and modality: learned for item, projected from frozen features for txt and img.
+
+    The projections start with PyTorch's own values, as published.
+    """
 
     def __init__(self, config: ModelConfig, shape: ModelShape):
         super().__init__()
         self.modalities = shape.modalities
         if "item" in shape.modalities:
             self.item = nn.Embedding(shape.n_items, config.hidden_size)
+            nn.init.normal_(self.item.weight, std=config.initializer_range)
         for name, width in shape.feature_widths.items():
             self.add_module(name, nn.Linear(width, config.hidden_size))
 

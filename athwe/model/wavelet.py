@@ -45,7 +45,7 @@ class WaveletAlignment(nn.Module):
         self.levels = config.wavelet_J
         self.gate = nn.Parameter(torch.empty(self.levels + 1, count, count, hidden, hidden))
         nn.init.normal_(self.gate, std=config.initializer_range)
-        by_name = dict(zip(MODALITIES, config.initializer_weight, strict=True))
+        by_name: dict[str, float] = dict(zip(MODALITIES, config.initializer_weight, strict=True))
         self.weight = nn.Parameter(torch.tensor([by_name[name] for name in shape.modalities]))
 
     def forward(

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 
 from athwe.data import Dataset
 from athwe.model.athwe import ATHWE
@@ -45,21 +46,22 @@ def diagnose(model: ATHWE, tables: torch.Tensor, dataset: Dataset, device: torch
         names = ["low", *(f"level {level}" for level in range(1, model.config.wavelet_J + 1))]
         strength = model.alignment.gate_strength(model.streams(batch.item_sequence, mask, tables))
         found["gate_strength"] = dict(zip(names, strength, strict=True))
-    if model.time_gap is not None:
-        gap_seconds = time_gaps(batch.timestamp, mask)[:, 1:][mask[:, 1:]]  # the first of a history has no gap
+    if model.time_gap is not None:  # the first of a history has no gap
+        gap_seconds = time_gaps(batch.timestamp, mask)[:, 1:][mask[:, 1:]]
         saturated = model.time_gap.buckets(gap_seconds) >= model.config.time_span
         found["time_saturation"] = float(saturated.float().mean()) if len(gap_seconds) else 0.0
         if model.experts is not None and model.experts.router is not None and len(gap_seconds):
-            found["expert_use"] = _expert_use(model, gap_seconds)
+            found["expert_use"] = _expert_use(model.experts.router(model.time_gap(gap_seconds)), gap_seconds)
     return found
 
 
-def _expert_use(model: ATHWE, gap_seconds: torch.Tensor) -> dict[str, list[float]]:
+def _expert_use(
+    routing: Float[torch.Tensor, "gaps experts"], gap_seconds: Int[torch.Tensor, " gaps"]
+) -> dict[str, list[float]]:
     """Mean routing weight of every expert over the tokens whose gap falls in each range that occurs."""
-    routing = model.experts.router(model.time_gap(gap_seconds)).cpu().numpy()
     group = np.searchsorted(list(GAP_EDGES_SECONDS.values()), gap_seconds.cpu().numpy(), side="right")
     names = list(GAP_EDGES_SECONDS)
-    return {names[index]: routing[group == index].mean(axis=0).tolist() for index in np.unique(group)}
+    return {names[index]: routing.cpu().numpy()[group == index].mean(axis=0).tolist() for index in np.unique(group)}
 
 
 def _peak_memory_bytes(device: torch.device) -> int:

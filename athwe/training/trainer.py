@@ -14,6 +14,7 @@ from torch import Tensor
 
 from athwe.config import Config
 from athwe.data import Batch, Catalogue, Dataset, build_catalogue
+from athwe.data.split import Split
 from athwe.errors import CheckpointError, DivergedError
 from athwe.evaluation.metrics import mean_metrics
 from athwe.evaluation.ranking import NonFiniteScoreError, Ranking, rank_targets
@@ -26,8 +27,8 @@ from athwe.training.device import autocast, resolve_device
 from athwe.training.diagnostics import diagnose
 from athwe.training.early_stopping import EarlyStopping
 
-PART_COUNT = 4
-"""Parts of similar length that a step is cut into."""
+MOST_PARTS, LEAST_PART = 4, 128
+"""A step is cut into parts of similar length: so many at most, of so many samples at least."""
 CHECK_STEPS = 32
 """Steps between two looks at the losses: looking makes a GPU wait."""
 
@@ -97,7 +98,7 @@ class Trainer:
             else:
                 yield self._validate(metrics)
 
-    def rank(self, split: str) -> Ranking:
+    def rank(self, split: Split) -> Ranking:
         """Rank the targets of a split with the current weights."""
         self.model.eval()
         with torch.no_grad(), autocast(self.device, self.config.precision):
@@ -114,7 +115,7 @@ class Trainer:
                 mask_seen=self.config.mask_seen,
             )
 
-    def evaluate(self, split: str) -> dict[str, float]:
+    def evaluate(self, split: Split) -> dict[str, float]:
         """Metrics of a split with the best epoch's weights, keyed `<split>/<name>`."""
         with self.best_model():
             return self._metrics_of(self.rank(split), split)
@@ -172,12 +173,13 @@ class Trainer:
 
     def _train_epoch(self) -> dict[str, float]:
         self.model.train()
+        part_count = max(1, min(MOST_PARTS, self.config.train_batch_size // LEAST_PART))
         order = torch.randperm(len(self._positions), generator=self.generator).numpy()
         history: list[Tensor] = []
         weights = self.model.loss_weights
         for start in range(0, len(order), self.config.train_batch_size):
             chosen = self._positions[order[start : start + self.config.train_batch_size]]
-            step = Step.of(self.dataset, chosen, beta=self.config.beta, generator=self.generator, part_count=PART_COUNT)
+            step = Step.of(self.dataset, chosen, beta=self.config.beta, generator=self.generator, part_count=part_count)
             history.append(self._train_step(step.to(self.device), weights))
             if len(history) % CHECK_STEPS == 0:
                 self._require_finite(history[-CHECK_STEPS:], weights)

@@ -1,0 +1,69 @@
+"""The command line that trains one configuration."""
+
+import re
+
+import pytest
+import yaml
+
+import athwe
+from tests.conftest import TINY
+
+
+@pytest.fixture
+def run(tiny_root, tmp_path, monkeypatch, capsys):
+    """Run it in an empty folder; gives exit code, standard output and standard error."""
+    import run_athwe
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+
+    def run_command(*arguments):
+        code = run_athwe.main(
+            ["--dataset", "tiny", "--dataset-root", str(tiny_root), "--config", "tiny.yaml", *arguments]
+        )
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run_command
+
+
+def test_it_trains_reports_and_leaves_a_model_that_loads(run, tmp_path):
+    code, out, err = run("--epochs", "2", "--output", "model")
+    assert (code, err) == (0, "")
+    assert len(re.findall(r"^epoch +\d/2 .*valid/ndcg@10 0\.\d{4}", out, re.MULTILINE)) == 2
+    assert "mask_seen false" in " ".join(out.split())
+    assert len(athwe.load(tmp_path / "model").recommend(["i1"], [1_400_000_000], 5)) == 5
+
+
+def test_by_default_models_go_to_a_folder_of_their_own(run, tmp_path):
+    assert run("--epochs", "1", "--model", "SASRec")[0] == 0
+    assert [path.name.startswith("SASRec-tiny-") for path in (tmp_path / "saved").iterdir()] == [True]
+
+
+def test_popularity_needs_no_training(run):
+    code, out, _ = run("--model", "Popularity")
+    assert code == 0
+    assert "training popularity" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dataset", "nowhere"], "nowhere"),
+        (["--set", "hiden_size=4"], "did you mean 'hidden_size'"),
+        (["--set", "moe_topk=9"], "moe_topk 9 is above routed_expert_nums 4"),
+        (["--set", "device=cuda:99"], "cuda:99"),
+        (["--config", "missing.yaml"], "cannot read missing.yaml"),
+        (["--epochs", "0"], "epochs"),
+        (["--set", "n_clusters=31"], "n_clusters"),
+        (["--output", "tiny.yaml"], "tiny.yaml exists already"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing_behind(run, tmp_path, arguments, message):
+    before = sorted(tmp_path.iterdir())
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert message in err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == before
