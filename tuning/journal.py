@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -47,6 +47,15 @@ class TrialRecord:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     error: str | None = None
+    retry_of: int | None = None
+    """The trial that this one goes on with."""
+
+
+def asked_for(records: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """Trials that count: not those that never ran, were cut off, or go on under another number."""
+    records = list(records)
+    retried = {record.retry_of for record in records}
+    return [record for record in records if record.reason not in (INVALID, CANCELLED) and record.number not in retried]
 
 
 class Journal:
@@ -68,9 +77,11 @@ class Journal:
     def load(self) -> None:
         """Take over the trials that earlier drivers of the study have written."""
         for row in self._store.trials(self.study_name).replace({np.nan: None}).to_dict("records"):
-            fields = {field: row[field] for field in ("number", "params", "state", "reason", "best_epoch", "error")}
-            times = {"started_at": row["started_at"], "ended_at": row["ended_at"]}
-            self.records[row["number"]] = TrialRecord(**fields, **times, best_value=row["value"])
+            same = ("number", "params", "state", "reason", "error", "started_at", "ended_at")
+            record = TrialRecord(**{field: row[field] for field in same}, best_value=row["value"])
+            record.best_epoch = None if row["best_epoch"] is None else int(row["best_epoch"])
+            record.retry_of = None if row["retry_of"] is None else int(row["retry_of"])
+            self.records[record.number] = record
 
     def trial_id(self, number: int) -> str:
         """The key of a trial in the store and in file names."""
@@ -80,7 +91,7 @@ class Journal:
         self, number: int, params: Mapping[str, Any], retry_of: int | None = None, checkpoint: str | None = None
     ) -> None:
         """Optuna proposed a trial that is going to run; with `retry_of` it goes on with that one from `checkpoint`."""
-        self.records[number] = TrialRecord(number, dict(params))
+        self.records[number] = TrialRecord(number, dict(params), retry_of=retry_of)
         row = {"state": RUNNING, "params_json": json.dumps(dict(params)), "retry_of": retry_of}
         self._save(number, **row, checkpoint=checkpoint)
         if retry_of is not None and checkpoint:

@@ -11,8 +11,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tuning.journal import TrialRecord
-from tuning.store import COMPLETE, FAIL, INVALID, PRUNED, RUNNING, now
+from tuning.journal import TrialRecord, asked_for
+from tuning.store import COMPLETE, FAIL, PRUNED, RUNNING, now
 
 _REFRESH_SECONDS = 0.5
 _PLAIN_SECONDS = 30.0
@@ -51,7 +51,7 @@ class Progress:
 
     def headline(self, records: Iterable[TrialRecord]) -> Text:
         """One line: how many trials, in which states, the best so far, and the time."""
-        ran = [record for record in records if record.reason != INVALID]
+        ran = asked_for(records)
         counts = Counter(record.state for record in ran)
         done = len(ran) - counts[RUNNING]
         states = ", ".join(f"{counts[state]} {state.lower()}" for state in _SHOWN_STATES if counts[state])
