@@ -35,6 +35,10 @@ def case(request):
     return path.stem, load_dataset(path.stem, DATA_ROOT, DataConfig()), np.load(path), maps
 
 
+def numbers_of(tokens: np.ndarray) -> dict[str, int]:
+    return {token: number for number, token in enumerate(tokens.tolist())}
+
+
 def as_sorted_rows(*columns: np.ndarray) -> np.ndarray:
     rows = np.column_stack([column.astype(np.float64) for column in columns])
     return rows[np.lexsort(rows.T)]
@@ -43,9 +47,10 @@ def as_sorted_rows(*columns: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("split", ["train", "valid", "test"])
 def test_samples_equal_recbole(case, split):
     _, dataset, expected, maps = case
-    user_of = np.array([dataset.user_tokens.tolist().index(token) for token in maps["users"]])
-    number_of = {token: number for number, token in enumerate(dataset.item_tokens.tolist())}
-    item_of = np.array([number_of[token] for token in maps["items"]])
+    user_of, item_of = (
+        np.array([numbers[token] for token in maps[kind]])
+        for kind, numbers in (("users", numbers_of(dataset.user_tokens)), ("items", numbers_of(dataset.item_tokens)))
+    )
     samples = dataset.samples(split)
     ours = as_sorted_rows(
         samples.user, samples.target, samples.length, samples.item_sequence, samples.timestamp.astype(np.float32)
