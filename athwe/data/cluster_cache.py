@@ -33,7 +33,7 @@ def cached(
     """
     description = json.dumps({"version": VERSION, "shape": features.shape, **settings}, sort_keys=True)
     digest = hashlib.blake2b(description.encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(features))
+    digest.update(np.ascontiguousarray(features).data)
     path = cache_folder() / "clusters" / f"{digest.hexdigest()}.npy"
     try:
         labels = np.load(path, allow_pickle=False)

@@ -106,8 +106,8 @@ def parse_timestamps(column: pa.ChunkedArray, path: Path) -> Int64[np.ndarray, "
     Raises:
         DataError: a value that is no number, negative, or in milliseconds; the message names the first.
     """
-    text = pc.utf8_trim_whitespace(column)
-    is_number = pc.match_substring_regex(text, _NUMBER).to_numpy()
+    text = pc.call_function("utf8_trim_whitespace", [column])
+    is_number = pc.call_function("match_substring_regex", [text], pc.MatchSubstringOptions(_NUMBER)).to_numpy()
     _refuse_first(~is_number, text, path, "is not a time in unix seconds")
     try:
         seconds = pc.cast(text, pa.int64()).to_numpy()

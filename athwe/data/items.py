@@ -1,5 +1,6 @@
 """The `.item` file: what a person sees of an item."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +31,11 @@ def read_items(folder: Path, name: str, item_field: str, item_tokens: np.ndarray
         found = pd.DataFrame(index=pd.Index([], dtype=object))
     items = found.reindex(index=tokens, columns=list(COLUMNS)).fillna("")
     items["title"] = items["title"].where(items["title"] != "", items.index.to_series())
-    items["image"] = _existing_images(folder, items["image"])
+    items["image"] = _existing_images(folder, items["image"].to_dict())
     return items.rename_axis("item_id").reset_index()
 
 
-def _existing_images(folder: Path, stated: pd.Series) -> list[str]:
+def _existing_images(folder: Path, stated: Mapping[str, str]) -> list[str]:
     present = {f"{IMAGE_FOLDER}/{path.name}" for path in (folder / IMAGE_FOLDER).glob("*")}
     choices = ((image, f"{IMAGE_FOLDER}/{token}.jpg") for token, image in stated.items())
     return [next((path for path in choice if path in present), "") for choice in choices]

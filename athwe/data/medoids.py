@@ -17,7 +17,7 @@ CLARA_SAMPLES = 5
 Method = Literal["kmedoids", "clara", "fasterpam"]
 
 
-def choose_method(wanted: str, count: int) -> Method:
+def choose_method(wanted: Method | Literal["auto"], count: int) -> Method:
     """The algorithm for `count` items: what is wanted, or for `auto` the published one while its matrix fits."""
     if importlib.util.find_spec("sklearn_extra") is None:
         if wanted not in ("auto", "fasterpam"):

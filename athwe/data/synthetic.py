@@ -119,7 +119,8 @@ def _draw_wanted(
 
 
 def _draw_gap(bounds: tuple[int, int], shape, generator: np.random.Generator) -> np.ndarray:
-    return np.exp(generator.uniform(*np.log(bounds), shape))
+    low, high = np.log(bounds)
+    return np.exp(generator.uniform(low, high, shape))
 
 
 def _timestamps(

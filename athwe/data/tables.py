@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv
+from pyarrow import csv
 
 from athwe.errors import DataError
 
@@ -31,17 +31,17 @@ def read_columns(path: Path, required: Sequence[str], optional: Sequence[str] = 
     names = [*required, *(name for name in optional if name in header)]
     positions = {name: str(header.index(name)) for name in names}
     try:
-        table = pa.csv.read_csv(
+        table = csv.read_csv(
             path,
             # One thread, so that errors can name the row. Columns go by position: names left out may repeat.
-            pa.csv.ReadOptions(
+            csv.ReadOptions(
                 column_names=[str(position) for position in range(len(header))],
                 skip_rows=1,
                 block_size=BLOCK_BYTES,
                 use_threads=False,
             ),
-            pa.csv.ParseOptions(delimiter="\t", quote_char=False),
-            pa.csv.ConvertOptions(
+            csv.ParseOptions(delimiter="\t", quote_char=False),
+            csv.ConvertOptions(
                 include_columns=list(positions.values()),
                 column_types=dict.fromkeys(positions.values(), pa.string()),
                 strings_can_be_null=False,
