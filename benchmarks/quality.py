@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,9 @@ VARIANTS: dict[str, dict] = {
     "Popularity": {},
     "SASRec": SASREC,
     "ATHWE": {},
+    "ATHWE, time gaps shuffled": {},
+    "ATHWE, no text": {"modalities": ["item", "img"]},
+    "ATHWE, no image": {"modalities": ["item", "txt"]},
     "ATHWE, experts start at 1": {"expert_initial_mean": 1.0},
     "ATHWE, streams start apart": {"initializer_weight": [0.1, 0.1, 0.1]},
     "ATHWE, both": {"expert_initial_mean": 1.0, "initializer_weight": [0.1, 0.1, 0.1]},
@@ -41,6 +45,7 @@ VARIANTS: dict[str, dict] = {
         "cluster_weight": 0.0,
     },
 }
+SHUFFLED = "ATHWE, time gaps shuffled"
 SHOWN = ("ndcg@10", "recall@10", "mrr@10")
 
 console = Console(stderr=True)
@@ -79,12 +84,26 @@ def run_once(name: str, variant: str, config: Config, options: argparse.Namespac
         return
     started = time.time()
     dataset = load_dataset(name, options.dataset_root, config)
+    if variant == SHUFFLED:
+        dataset = shuffle_gaps(dataset, config.seed)
     with console.status(f"{variant} on {name}, seed {config.seed}"):
         result = popularity(config, dataset) if variant == "Popularity" else trained(config, dataset)
     row = key | result | {"seconds": round(time.time() - started, 1)}
     with options.output.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
     console.print(f"{variant} on {name}, seed {config.seed}: test {row['test']['ndcg@10']:.4f}, {row['seconds']} s")
+
+
+def shuffle_gaps(dataset: Dataset, seed: int) -> Dataset:
+    """The same sequences with every user's time gaps in random order: what is left is that gaps exist, not where."""
+    first = dataset.preceding == 0
+    gap_seconds = np.diff(dataset.timestamp, prepend=0)
+    key = np.random.default_rng(seed).random(len(first))
+    key[first] = -1  # a user's first time stays
+    user = np.cumsum(first)
+    shuffled = np.where(first, 0, gap_seconds[np.lexsort((key, user))])
+    start, elapsed = dataset.timestamp[first], np.cumsum(shuffled)
+    return replace(dataset, timestamp=start[user - 1] + elapsed - elapsed[first][user - 1])
 
 
 def popularity(config: Config, dataset: Dataset) -> dict:

@@ -10,7 +10,7 @@ from athwe.config import ModelConfig
 from athwe.data import Batch, Catalogue
 from athwe.model import losses
 from athwe.model.embeddings import InputStreams, ItemTables
-from athwe.model.encoder import SequenceEncoder
+from athwe.model.encoder import SequenceEncoders
 from athwe.model.moe import TimeAwareExperts
 from athwe.model.shape import ModelShape
 from athwe.model.step import Step
@@ -36,8 +36,8 @@ class Encoded:
 
     user: Float[Tensor, "batch modalities hidden"]
     """h_m, the state at the last valid position."""
-    augmented: Float[Tensor, "batch features hidden"] | None
-    """h of the txt and img streams with placeholders, or None where there is no temporal contrast."""
+    augmented: Float[Tensor, "batch features hidden"]
+    """h of the txt and img streams with placeholders; none of them where there is no temporal contrast."""
     squared: Float[Tensor, " width"]
     """Σ z² over valid tokens, for the expert diversity."""
 
@@ -64,7 +64,7 @@ class ATHWE(nn.Module):
         self.alignment = WaveletAlignment(config, shape) if config.wavelet_J else None
         self.time_gap = TimeGapEmbedding(config) if has_experts or has_temporal_contrast else None
         self.experts = TimeAwareExperts(config, width) if has_experts else None
-        self.encoders = nn.ModuleDict({name: SequenceEncoder(config) for name in modalities})
+        self.encoders = SequenceEncoders(config, len(modalities))
         self.fusion = nn.Parameter(torch.ones(len(modalities)))
         self.placeholder = nn.ModuleDict(
             {name: nn.Linear(config.hidden_size, config.hidden_size) for name in self.features if has_temporal_contrast}
@@ -114,7 +114,7 @@ class ATHWE(nn.Module):
             key = nn.functional.embedding(target, tables[:, 0])
             parts["item_contrast"] = losses.contrast(user[:, 0], key, target, self.config.temperature)
         if "temporal_contrast" in weights:
-            augmented = torch.cat([part.augmented for part in encoded if part.augmented is not None])
+            augmented = torch.cat([part.augmented for part in encoded])
             parts["temporal_contrast"] = self._temporal_contrast(user, augmented, target)
         parts |= self._item_losses(step, catalogue, tables, weights)
         if "expert_diversity" in weights and self.experts is not None:
@@ -146,15 +146,15 @@ class ATHWE(nn.Module):
             placeholders: positions to replace for the temporal contrast; without them it is not computed.
         """
         tokens = self.tokens(batch, tables)
-        user = [
-            encoder(tokens.experts_output[:, :, index], batch.length)
-            for index, encoder in enumerate(self.encoders.values())
-        ]
-        augmented = None
+        x = tokens.experts_output.permute(2, 0, 1, 3)  # (B, L, M, H) → (M, B, L, H)
+        streams = list(range(len(x)))
         if self.placeholder and placeholders is not None:
-            augmented = self._encode_with_placeholders(tokens, batch, placeholders)
+            x = torch.cat([x, self._with_placeholders(tokens, placeholders)])
+            streams += [self.shape.modalities.index(name) for name in self.features]
+        encoded = self.encoders(x, torch.tensor(streams, device=x.device), batch.length).transpose(0, 1)
+        user, augmented = encoded.split([self.fusion.numel(), len(streams) - self.fusion.numel()], dim=1)
         squared = tokens.z.float().flatten(2).square().sum(dim=(0, 1))
-        return Encoded(torch.stack(user, dim=1), augmented, squared)
+        return Encoded(user, augmented, squared)
 
     def score(
         self, user: Float[Tensor, "batch modalities hidden"], tables: Float[Tensor, "items modalities hidden"]
@@ -171,15 +171,14 @@ class ATHWE(nn.Module):
         """Score of each row's own target."""
         return self(batch, tables).gather(1, batch.target[:, None])[:, 0]
 
-    def _encode_with_placeholders(self, tokens: Tokens, batch: Batch, placeholders: Tensor) -> Tensor:
-        """Replace some expert outputs of txt and img by the projected time gap embedding and encode again."""
-        encoded = []
+    def _with_placeholders(self, tokens: Tokens, placeholders: Tensor) -> Tensor:
+        """Expert outputs of txt and img, some replaced by the projected time gap embedding: (features, B, L, H)."""
+        replaced = []
         for name in self.features:
             stream = tokens.experts_output[:, :, self.shape.modalities.index(name)]
             projected = self.placeholder[name](tokens.time_embedding).to(stream.dtype)
-            replaced = torch.where(placeholders[:, :, None], projected, stream)
-            encoded.append(self.encoders[name](replaced, batch.length))
-        return torch.stack(encoded, dim=1)
+            replaced.append(torch.where(placeholders[:, :, None], projected, stream))
+        return torch.stack(replaced)
 
     def _temporal_contrast(self, user: Tensor, augmented: Tensor, target: Tensor) -> Tensor:
         each = [

@@ -87,10 +87,7 @@ class WaveletAlignment(nn.Module):
         band: Float[Tensor, "batch size sources hidden"], gate: Float[Tensor, "targets sources hidden hidden"]
     ) -> Float[Tensor, "batch size targets hidden"]:
         """Sum over sources of what each gate lets through; σ(0)·0 = 0 keeps padding silent."""
-        targets, sources, hidden, _ = gate.shape
-        fused = band.new_zeros(())
-        for source in range(sources):
-            coefficient = band[:, :, source]
-            opened = torch.sigmoid(coefficient @ gate[:, source].reshape(targets * hidden, hidden).T)
-            fused = fused + opened.unflatten(-1, (targets, hidden)) * coefficient[:, :, None]
-        return fused
+        coefficient = band.flatten(0, 1).transpose(0, 1)  # (B, T, S, H) → (S, B·T, H)
+        product = coefficient @ gate.permute(1, 3, 0, 2).flatten(2)  # (M, S, out, in) → (S, in, M·out)
+        passed = torch.sigmoid(product).unflatten(-1, (len(gate), -1)) * coefficient[:, :, None]
+        return passed.sum(dim=0).unflatten(0, band.shape[:2])

@@ -64,7 +64,7 @@ class Trainer:
         self.catalogue = host_catalogue.to(self.device)
         self.model = ATHWE(config, ModelShape.of(dataset, host_catalogue, config.modalities)).to(self.device)
         self.optimizer = torch.optim.Adam(
-            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.precision == "fp16")
         self.generator = torch.Generator().manual_seed(config.seed)

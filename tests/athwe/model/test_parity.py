@@ -97,25 +97,33 @@ def translate(published: dict, model: ATHWE) -> dict:
         "img_classifier": "cluster_head.img",
         "cat_linear": "attribute_head",
     }
-    for name in MODALITIES:
-        modules[f"{name}_ln"] = f"encoders.{name}.norm"
-        for layer in range(model.config.n_layers):
-            theirs, mine = f"{name}_seq.layer.{layer}", f"encoders.{name}.layers.{layer}"
-            modules |= {
-                f"{theirs}.multi_head_attention.query": f"{mine}.query",
-                f"{theirs}.multi_head_attention.dense": f"{mine}.output",
-                f"{theirs}.multi_head_attention.LayerNorm": f"{mine}.attention_norm",
-                f"{theirs}.feed_forward.dense_1": f"{mine}.feed_forward.0",
-                f"{theirs}.feed_forward.dense_2": f"{mine}.feed_forward.2",
-                f"{theirs}.feed_forward.LayerNorm": f"{mine}.feed_forward_norm",
-            }
-            for kind in ("weight", "bias"):
-                parts = [published[f"{theirs}.multi_head_attention.{part}.{kind}"] for part in ("key", "value")]
-                ours[f"{mine}.key_value.{kind}"] = torch.cat(parts)
     for theirs, mine in modules.items():
         for kind in ("weight", "bias"):
             ours[f"{mine}.{kind}"] = published[f"{theirs}.{kind}"]
-    return ours
+    return ours | encoders(published, model)
+
+
+def encoders(published: dict, model: ATHWE) -> dict:
+    """The published encoders, one a modality, stacked: (M, in, out) for products, (M, 1, 1, H) for norms."""
+    sources = {"norm": ["ln"]}
+    for layer in range(model.config.n_layers):
+        theirs, mine = f"seq.layer.{layer}", f"layers.{layer}"
+        sources |= {
+            f"{mine}.query": [f"{theirs}.multi_head_attention.query"],
+            f"{mine}.key_value": [f"{theirs}.multi_head_attention.{part}" for part in ("key", "value")],
+            f"{mine}.output": [f"{theirs}.multi_head_attention.dense"],
+            f"{mine}.attention_norm": [f"{theirs}.multi_head_attention.LayerNorm"],
+            f"{mine}.widen": [f"{theirs}.feed_forward.dense_1"],
+            f"{mine}.narrow": [f"{theirs}.feed_forward.dense_2"],
+            f"{mine}.feed_forward_norm": [f"{theirs}.feed_forward.LayerNorm"],
+        }
+    stacked = {}
+    for mine, theirs in sources.items():
+        for kind in ("weight", "bias"):
+            each = [torch.cat([published[f"{name}_{part}.{kind}"] for part in theirs]) for name in MODALITIES]
+            value = torch.stack([weight.T if weight.ndim == 2 else weight for weight in each])
+            stacked[f"encoders.{mine}.{kind}"] = value.reshape(model.state_dict()[f"encoders.{mine}.{kind}"].shape)
+    return stacked
 
 
 def gates(published: dict, levels: int) -> torch.Tensor:
