@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,15 @@ def test_a_forbidden_import_is_found(copy, module, line):
     done = lint(copy)
     assert done.returncode == 1
     assert "BROKEN" in done.stdout
+
+
+def test_the_dashboards_contract_names_every_module_of_tuning_but_the_store():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    forbidden = {
+        name for contract in contracts if "tuning" in contract["name"] for name in contract["forbidden_modules"]
+    }
+    modules = {f"tuning.{path.stem}" for path in (ROOT / "tuning").glob("*.py")}
+    assert modules - {"tuning.store", "tuning.__init__"} <= forbidden
 
 
 def test_importing_athwe_alone_does_not_load_torch():
