@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import ray
+from ray._private import services
 
 from tuning.errors import SearchError
 from tuning.provenance import core_count
@@ -13,6 +14,7 @@ from tuning.provenance import core_count
 logger = logging.getLogger(__name__)
 
 _CONNECT_SECONDS = 5.0
+_LOOPBACK = "127.0.0.1"
 _ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -46,11 +48,14 @@ def start_ray(address: str | None) -> None:
     Raises:
         SearchError: the cluster cannot be attached to.
     """
+    ray._private.worker._worker_logs_enabled = False  # a lost worker is announced by us, in one line
     quiet = {"log_to_driver": False, "logging_level": "CRITICAL", "configure_logging": False}
     if address is None:
         # A checkout that was not installed: workers find our packages as the driver does.
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
-        ray.init(address="local", num_cpus=core_count(), include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+        # Ray replaces a loopback address by the machine's own, which others can reach, unless it finds no other.
+        services.get_node_ip_address = lambda *_, **__: _LOOPBACK
+        ray.init(address="local", num_cpus=core_count(), include_dashboard=False, _node_ip_address=_LOOPBACK, **quiet)
         return
     try:
         ray.init(address=address, **quiet)
@@ -78,8 +83,8 @@ def require_resources(cores: int, gpus: int, *, concurrency: int | None, cpus: i
     fitting = cores // cpus if not gpus_per_trial else min(cores // cpus, int(gpus / gpus_per_trial))
     if concurrency and concurrency > fitting:
         raise SearchError(
-            f"--concurrency {concurrency} with {cpus} cores and {gpus_per_trial:g} GPUs a trial is above the {cores} "
-            f"cores and {gpus} GPUs there are: at most {fitting} fit"
+            f"--concurrency {concurrency} is more than fits into {cores} cores and {gpus} GPUs: {fitting} trials "
+            f"of {cpus} cores and {gpus_per_trial:g} GPUs"
         )
     return concurrency or fitting
 

@@ -4,6 +4,8 @@ import logging
 import os
 import warnings
 
+from rich.console import Console
+
 _ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",  # Tune's own tables
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -31,3 +33,38 @@ def silence_loggers() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     for name in ("optuna", "alembic", "sqlalchemy"):
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+class ConsoleLog(logging.Handler):
+    """Shows the log through the console, so that it does not tear the live display.
+
+    Lines wait until `open_up`, when it is certain that the search starts: an error is one line, and nothing before it.
+    """
+
+    def __init__(self, console: Console):
+        super().__init__(logging.INFO)
+        self._console = console
+        self._held: list[logging.LogRecord] | None = []
+        self._loggers = [logging.getLogger(name) for name in ("athwe", "tuning")]
+        for logger in self._loggers:
+            logger.addHandler(self)
+            logger.setLevel(logging.INFO)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show a line, or keep it for later."""
+        if self._held is None:
+            self._console.print(self.format(record), markup=False, highlight=False, soft_wrap=True, style="dim")
+        else:
+            self._held.append(record)
+
+    def close(self) -> None:
+        """Let go of the loggers."""
+        for logger in self._loggers:
+            logger.removeHandler(self)
+        super().close()
+
+    def open_up(self) -> None:
+        """Show what was held back, and from now on each line at once."""
+        held, self._held = self._held or [], None
+        for record in held:
+            self.emit(record)

@@ -1,9 +1,9 @@
 """`python tuning/search.py --dataset NAME`: search ATHWE's hyperparameters with Ray Tune and Optuna, into a store."""
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,7 +14,7 @@ from rich.console import Console
 
 from athwe.errors import AthweError
 from tuning.errors import SearchError
-from tuning.quiet import be_quiet
+from tuning.quiet import ConsoleLog, be_quiet
 from tuning.store import DEFAULT_URL, StoreError
 
 USER_ERROR, INTERRUPTED = 2, 130
@@ -23,17 +23,6 @@ USER_ERROR, INTERRUPTED = 2, 130
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise SearchError(message)
-
-
-class _ConsoleHandler(logging.Handler):
-    """Log lines through the console, so that they do not tear the live display."""
-
-    def __init__(self, console: Console):
-        super().__init__(logging.INFO)
-        self._console = console
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._console.print(self.format(record), markup=False, highlight=False, soft_wrap=True, style="dim")
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -71,12 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a search; the exit code is 0, 1 where every trial failed, 2 for a user's error, 130 after Ctrl-C."""
     be_quiet()
     try:
-        arguments = parse(argv)
-        console = Console(stderr=arguments.json)
-        _log_to(console)
-        from tuning.session import search  # Ray and torch, which take seconds, only once the flags are read
-
-        return search(arguments, console)
+        return _search(parse(argv))
     except (AthweError, StoreError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return USER_ERROR
@@ -85,12 +69,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _log_to(console: Console) -> None:
-    for name in ("athwe", "tuning"):
-        logger = logging.getLogger(name)
-        logger.handlers = [_ConsoleHandler(console)]
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
+def _search(arguments: argparse.Namespace) -> int:
+    from tuning.session import search  # Ray and torch, which take seconds, only once the flags are read
+
+    console = Console(stderr=arguments.json)
+    with closing(ConsoleLog(console)) as log:
+        return search(arguments, console, log)
 
 
 def _positive_int(text: str) -> int:

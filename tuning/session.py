@@ -22,7 +22,7 @@ from tuning.journal import Journal
 from tuning.plan import PATHS, STUDY_FLAGS, Plan, earlier_study, make_plan, require_same_study
 from tuning.progress import Progress
 from tuning.provenance import core_count
-from tuning.quiet import silence_loggers
+from tuning.quiet import ConsoleLog, silence_loggers
 from tuning.results import write_data
 from tuning.resume import finished_count, requeue_unfinished, require_no_driver
 from tuning.run import StopRequest, run_trials
@@ -48,8 +48,13 @@ class Session:
     is_resumed: bool
 
 
-def search(arguments: argparse.Namespace, console: Console) -> int:
+def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> int:
     """Run a search and print its summary; gives the exit code.
+
+    Args:
+        arguments: the command line.
+        console: where people read.
+        log: holds log lines back until the search is certain to start.
 
     Raises:
         AthweError, StoreError: what the user can mend.
@@ -64,17 +69,19 @@ def search(arguments: argparse.Namespace, console: Console) -> int:
     if address is None:  # what this machine has is known before Ray has started
         _share_out(plan, core_count(), torch.cuda.device_count())
     with Store.open(arguments.store) as store:
-        tables = RDBStorage(arguments.store, skip_compatibility_check=False)
+        tables = RDBStorage(arguments.store)
         if earlier is None:
             _require_new(store, tables, name)
         else:
             require_same_study(earlier, plan.spec(name, 1, 0))
+        storage = _make_storage(earlier["storage_path"] if earlier else arguments.storage_path or f"results/{name}")
+        log.open_up()
+        if earlier:
             require_no_driver(store, name)
         start_ray(address)
         try:
             spec = plan.spec(name, *_share_out(plan, *available()))
-            storage = Path(earlier["storage_path"] if earlier else arguments.storage_path or f"results/{name}")
-            session = Session(spec, plan, store, tables, storage.absolute(), earlier is not None)
+            session = Session(spec, plan, store, tables, storage, earlier is not None)
             return _run(session, arguments, console, started)
         finally:
             ray.shutdown()
@@ -94,11 +101,22 @@ def _absolute(path: str) -> str:
 
 
 def _find_earlier(arguments: argparse.Namespace, given: Mapping[str, Any]) -> dict[str, Any]:
-    with Store.open(arguments.store) as store:
+    with Store.open(arguments.store, read_only=True) as store:
         row = earlier_study(store, arguments.study, given.get("dataset"))
     if arguments.storage_path and Path(arguments.storage_path).absolute() != Path(row["storage_path"]):
         raise SearchError(f"the study's files are in {row['storage_path']}: leave out --storage-path")
     return row
+
+
+def _make_storage(path: str) -> Path:
+    storage = Path(path).absolute()
+    try:
+        storage.mkdir(parents=True, exist_ok=True)
+        (storage / ".writable").touch()
+        (storage / ".writable").unlink()
+    except OSError as error:
+        raise SearchError(f"cannot write to {storage}: {error.strerror}; give another --storage-path") from None
+    return storage
 
 
 def _require_new(store: Store, tables: RDBStorage, name: str) -> None:

@@ -148,7 +148,9 @@ def study_name(given: str | None, dataset: str, at: datetime | None = None) -> s
 
 
 def _one_line(error: ValidationError, path: Path) -> str:
-    first = error.errors(include_url=False)[0]
+    found = error.errors(include_url=False)
+    # A mistyped key is named before the one that is missing for it.
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     # Pydantic adds the type of a parameter to the place, which the file does not show.
     place = [str(part) for part in first["loc"] if part not in ("int", "float", "categorical")]
     where = f"{path}: {'.'.join(place)}" if place else str(path)

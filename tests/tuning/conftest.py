@@ -1,40 +1,40 @@
-"""A data set small enough that an epoch takes a fraction of a second."""
-
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
+import optuna
 import pytest
-import torch
+from optuna.storages import RDBStorage
+from tiny_search import OBJECTIVE, UnreliableStore, write_tiny
 
-USERS, ITEMS, PER_USER = 60, 40, 8
-
-
-def write_tiny(root: Path, modalities: tuple[str, ...] = ("txt", "img"), categories: bool = True) -> Path:
-    """Write `<root>/tiny`: each user walks through the items in their order, so that there is something to learn."""
-    folder = root / "tiny"
-    folder.mkdir(parents=True)
-    generator = np.random.default_rng(0)
-    start = generator.integers(0, ITEMS, USERS)
-    rows, seen = ["user_id:token\titem_id:token\ttimestamp:float"], []
-    for step in range(PER_USER):
-        for user in range(USERS):
-            item = f"i{(start[user] + step) % ITEMS}"
-            seen.append(item)
-            rows.append(f"u{user}\t{item}\t{1_400_000_000 + step * 86_400 + user}")
-    (folder / "tiny.inter").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    shape = (len(set(seen)) + 1, 8)
-    for modality in modalities:
-        features = torch.from_numpy(generator.standard_normal(shape).astype(np.float32))
-        features[0] = 0
-        torch.save(features, folder / f"{modality}_emb.pt")
-    if categories:
-        attributes = torch.from_numpy(generator.integers(0, 2, (shape[0], 4)).astype(np.float32))
-        attributes[0] = 0
-        torch.save(attributes, folder / "cat.pt")
-    return root
+from tuning.journal import Journal
+from tuning.store import Store
 
 
 @pytest.fixture(scope="session")
 def tiny_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with the data set `tiny`, which has every modality and categories."""
     return write_tiny(tmp_path_factory.mktemp("datasets"))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[UnreliableStore]:
+    with UnreliableStore.open(f"sqlite:///{tmp_path}/store.db") as store:
+        facts = dict.fromkeys(("dataset", "spec_json", "data_fingerprint", "storage_path"), "{}")
+        store.create_study(
+            {"study_name": "s", "objective": OBJECTIVE, "direction": "maximize", "mask_seen": False, "trials_asked": 3}
+            | facts
+        )
+        yield store
+
+
+@pytest.fixture
+def study(tmp_path: Path, store: Store) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna.create_study(
+        storage=RDBStorage(f"sqlite:///{tmp_path}/store.db"), study_name="s", direction="maximize"
+    )
+
+
+@pytest.fixture
+def journal(store: Store, study: optuna.Study, tmp_path: Path) -> Journal:
+    return Journal(store, study, OBJECTIVE, tmp_path)

@@ -1,0 +1,145 @@
+import json
+import math
+from pathlib import Path
+
+import optuna
+import pandas as pd
+import pytest
+from optuna.trial import TrialState
+from tiny_search import OBJECTIVE, UnreliableStore, both, epoch, run
+
+from tuning.endings import Ending
+from tuning.journal import Journal, TrialRecord, asked_for
+from tuning.store import CANCELLED, COMPLETE, DIVERGED, FAIL, INVALID, PRUNED, RUNNING, WORKER_LOST, Store, StoreError
+
+
+@pytest.mark.parametrize("state", [COMPLETE, PRUNED])
+def test_the_value_is_that_of_the_best_epoch_in_both_tables(
+    journal: Journal, study: optuna.Study, store: Store, state: str
+):
+    number = run(journal, study, 0.1, 0.3, 0.2)
+    journal.ended(number, Ending(state))
+    row, trial = both(store, study, number)
+    assert (row["state"], row["value"], row["best_epoch"]) == (state, 0.3, 2)
+    assert (trial.state, trial.value) == (TrialState[state], 0.3)
+    assert trial.intermediate_values == {1: 0.1, 2: 0.3, 3: 0.2}
+
+
+def test_a_failed_trial_has_a_reason_and_no_value_in_both_tables(journal: Journal, study: optuna.Study, store: Store):
+    number = run(journal, study, 0.1)
+    journal.ended(number, Ending(FAIL, DIVERGED, "loss is nan"))
+    row, trial = both(store, study, number)
+    assert (row["state"], row["reason"], row["error"]) == (FAIL, DIVERGED, "loss is nan")
+    assert pd.isna(row["value"])
+    assert (trial.state, trial.value, trial.user_attrs["reason"]) == (TrialState.FAIL, None, DIVERGED)
+
+
+def test_nan_never_reaches_optuna(journal: Journal, study: optuna.Study, store: Store):
+    number = run(journal, study, 0.1, math.nan)
+    assert both(store, study, number)[1].intermediate_values == {1: 0.1}
+
+
+def test_epochs_that_a_retried_trial_repeats_replace_the_old_ones(journal: Journal, study: optuna.Study, store: Store):
+    number = run(journal, study, 0.1, 0.2)
+    journal.reported(number, epoch(2, 0.25, 2, 0.25))
+    assert both(store, study, number)[1].intermediate_values == {1: 0.1, 2: 0.25}
+    rows = store.metrics(["s.0"], "valid")
+    assert rows["value"].tolist() == [0.1, 0.25]
+
+
+def test_only_metrics_are_stored(journal: Journal, study: optuna.Study, store: Store):
+    run(journal, study, 0.1)
+    assert set(store.metrics(["s.0"])["name"]) == {"ndcg@10", "loss_total"}
+
+
+def test_a_rejected_trial_is_invalid_in_both_tables(journal: Journal, study: optuna.Study, store: Store):
+    number = study.ask().number
+    journal.rejected(number, {"beta": 2}, "beta is too large")
+    row, trial = both(store, study, number)
+    assert (row["state"], row["reason"], row["params"]) == (FAIL, INVALID, {"beta": 2})
+    assert trial.user_attrs == {"reason": INVALID, "error": "beta is too large"}
+
+
+def test_what_is_in_flight_when_the_search_stops_is_cancelled(journal: Journal, study: optuna.Study, store: Store):
+    done, flying = run(journal, study, 0.1), run(journal, study, 0.2)
+    journal.ended(done, Ending(COMPLETE))
+    journal.cancel_running("Ctrl-C")
+    assert pd.isna(both(store, study, done)[0]["reason"])
+    assert both(store, study, flying)[0]["reason"] == CANCELLED
+    assert study.trials[flying].state == TrialState.FAIL
+
+
+def test_every_row_arrives_when_the_store_comes_back(
+    journal: Journal, study: optuna.Study, store: UnreliableStore, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("tuning.journal._RETRY_SECONDS", 0.0)
+    number = run(journal, study, 0.1)
+    store.is_away = True
+    journal.reported(number, epoch(2, 0.2, 2, 0.2))
+    journal.ended(number, Ending(COMPLETE))
+    journal.beat()
+    assert not journal.flush()
+    assert study.trials[number].state == TrialState.RUNNING
+    store.is_away = False
+    assert journal.flush()
+    row, trial = both(store, study, number)
+    assert (row["state"], row["value"], trial.value) == (COMPLETE, 0.2, 0.2)
+    assert len(store.metrics(["s.0"], "valid")) == 2
+
+
+def test_a_store_that_stays_away_is_an_error_at_the_end(journal: Journal, store: UnreliableStore, study: optuna.Study):
+    run(journal, study, 0.1)
+    store.is_away = True
+    journal.beat()
+    with pytest.raises(StoreError, match="did not come back"):
+        journal.close(timeout_seconds=0.0)
+
+
+def test_an_ending_told_twice_stands(journal: Journal, study: optuna.Study, store: Store):
+    number = run(journal, study, 0.1)
+    journal.ended(number, Ending(COMPLETE))
+    journal.ended(number, Ending(COMPLETE))
+    assert study.trials[number].value == 0.1
+
+
+def test_a_trial_goes_on_with_the_epochs_and_files_of_the_one_it_retries(
+    journal: Journal, study: optuna.Study, store: Store, tmp_path: Path
+):
+    old = run(journal, study, 0.1, 0.2)
+    path = tmp_path / "diagnostics" / "s.0.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"best": 2}), encoding="utf-8")
+    journal.ended(old, Ending(FAIL, WORKER_LOST))
+    new = study.ask().number
+    journal.proposed(new, {"beta": 0.5}, retry_of=old, checkpoint="/checkpoint")
+    assert study.trials[new].intermediate_values == {1: 0.1, 2: 0.2}
+    assert store.metrics(["s.1"], "valid")["value"].tolist() == [0.1, 0.2]
+    assert (tmp_path / "diagnostics" / "s.1.json").read_text() == path.read_text()
+    row, _ = both(store, study, new)
+    assert (row["state"], row["retry_of"], row["checkpoint"]) == (RUNNING, 0, "/checkpoint")
+
+
+def test_another_driver_takes_over_what_was_written(
+    journal: Journal, study: optuna.Study, store: Store, tmp_path: Path
+):
+    journal.ended(run(journal, study, 0.1, 0.2), Ending(COMPLETE))
+    other = Journal(store, study, OBJECTIVE, tmp_path)
+    other.load()
+    record = other.records[0]
+    assert (record.state, record.best_epoch, record.best_value, record.params) == (COMPLETE, 2, 0.2, {"beta": 0.5})
+
+
+def test_the_heartbeat_is_written(journal: Journal, store: Store):
+    journal.beat()
+    assert store.study("s")["heartbeat_at"] is not None
+
+
+def test_trials_that_never_ran_or_go_on_elsewhere_do_not_count():
+    records = [
+        TrialRecord(0, {}, FAIL, WORKER_LOST),
+        TrialRecord(1, {}, COMPLETE, retry_of=0),
+        TrialRecord(2, {}, FAIL, INVALID),
+        TrialRecord(3, {}, FAIL, CANCELLED),
+        TrialRecord(4, {}, FAIL, DIVERGED),
+    ]
+    assert [record.number for record in asked_for(records)] == [1, 4]

@@ -1,0 +1,97 @@
+from datetime import timedelta
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+from tiny_search import both, run
+
+from tuning.endings import Ending
+from tuning.errors import SearchError
+from tuning.journal import Journal
+from tuning.resume import finished_count, requeue_unfinished, require_no_driver
+from tuning.sampler import RESUME_CHECKPOINT, RETRY_OF
+from tuning.store import CANCELLED, COMPLETE, DIVERGED, FAIL, INVALID, RUNNING, WORKER_LOST, Store, now
+
+
+def waiting(study: optuna.Study) -> list[dict]:
+    return [trial.user_attrs for trial in study.get_trials(states=(TrialState.WAITING,))]
+
+
+def test_what_was_in_flight_is_lost_and_enqueued_with_its_checkpoint(
+    journal: Journal, study: optuna.Study, store: Store
+):
+    done, flying, cut = run(journal, study, 0.1), run(journal, study, 0.2), run(journal, study, 0.3)
+    journal.checkpointed(flying, "/checkpoint_1")
+    journal.ended(done, Ending(COMPLETE))
+    journal.ended(cut, Ending(FAIL, CANCELLED, "Ctrl-C"))
+    requeue_unfinished(store, study)
+    assert waiting(study) == [
+        {RESUME_CHECKPOINT: "/checkpoint_1", RETRY_OF: flying},
+        {RESUME_CHECKPOINT: None, RETRY_OF: cut},
+    ]
+    row, trial = both(store, study, flying)
+    assert (row["state"], row["reason"], trial.state) == (FAIL, WORKER_LOST, TrialState.FAIL)
+    assert finished_count(study) == 1
+
+
+def test_resuming_twice_enqueues_once(journal: Journal, study: optuna.Study, store: Store):
+    run(journal, study, 0.2)
+    requeue_unfinished(store, study)
+    requeue_unfinished(store, study)
+    assert len(waiting(study)) == 1
+
+
+def test_a_trial_cut_off_before_its_first_checkpoint_keeps_the_one_it_came_with(
+    journal: Journal, study: optuna.Study, store: Store
+):
+    run(journal, study, 0.1)
+    journal.checkpointed(0, "/checkpoint_1")
+    requeue_unfinished(store, study)
+    number = study.ask({"beta": optuna.distributions.FloatDistribution(0, 1)}).number
+    journal.proposed(number, study.trials[number].params, retry_of=0, checkpoint="/checkpoint_1")
+    requeue_unfinished(store, study)
+    assert waiting(study) == [{RESUME_CHECKPOINT: "/checkpoint_1", RETRY_OF: number}]
+
+
+def test_a_trial_that_the_store_never_heard_of_is_mended(journal: Journal, study: optuna.Study, store: Store):
+    run(journal, study, 0.1)
+    number = study.ask().number  # killed before its parameters were drawn
+    requeue_unfinished(store, study)
+    row, trial = both(store, study, number)
+    assert (row["state"], row["reason"], trial.state) == (FAIL, INVALID, TrialState.FAIL)
+
+
+def test_an_ending_that_only_optuna_heard_of_reaches_the_store(journal: Journal, study: optuna.Study, store: Store):
+    number = run(journal, study, 0.1)
+    study.tell(number, 0.1)
+    assert both(store, study, number)[0]["state"] == RUNNING
+    requeue_unfinished(store, study)
+    row, _ = both(store, study, number)
+    assert (row["state"], row["value"]) == (COMPLETE, 0.1)
+    assert not waiting(study)
+
+
+def test_failed_trials_count_and_are_not_run_again(journal: Journal, study: optuna.Study, store: Store):
+    journal.ended(run(journal, study), Ending(FAIL, DIVERGED, "nan"))
+    journal.rejected(study.ask().number, {}, "impossible")
+    requeue_unfinished(store, study)
+    assert not waiting(study)
+    assert finished_count(study) == 1
+
+
+def test_a_driver_long_dead_or_gone_in_order_is_no_obstacle(store: Store):
+    require_no_driver(store, "s")
+    store.update_study("s", heartbeat_at=now() - timedelta(seconds=31))
+    require_no_driver(store, "s")
+
+
+def test_a_driver_that_died_just_now_is_waited_for(store: Store):
+    store.update_study("s", heartbeat_at=now())
+    require_no_driver(store, "s", live_seconds=1.0)
+
+
+def test_a_second_driver_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch):
+    store.update_study("s", heartbeat_at=now())
+    monkeypatch.setattr("tuning.resume.time.sleep", lambda _: store.update_study("s", heartbeat_at=now()))
+    with pytest.raises(SearchError, match="has a driver at work"):
+        require_no_driver(store, "s")

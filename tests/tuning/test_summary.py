@@ -1,0 +1,79 @@
+import json
+
+import optuna
+from optuna.distributions import FloatDistribution
+from rich.console import Console
+from tiny_search import run
+
+from tuning.endings import Ending
+from tuning.journal import Journal, TrialRecord
+from tuning.store import COMPLETE, DEFAULT_URL, FAIL, PRUNED, Store
+from tuning.summary import FANOVA, PED_ANOVA, best_trials, failures, json_line, next_commands, print_summary
+from tuning.summary import save_importances as save
+
+RECORDS = [
+    TrialRecord(0, {"beta": 0.2}, COMPLETE, best_value=0.1, best_epoch=2),
+    TrialRecord(1, {"beta": 0.5}, COMPLETE, best_value=0.3, best_epoch=1),
+    TrialRecord(2, {"beta": 0.6}, PRUNED, best_value=0.9, best_epoch=1),
+    TrialRecord(3, {"beta": 0.7}, FAIL, "diverged", error="loss is nan"),
+]
+
+
+def test_the_best_trials_are_complete_ones_by_the_direction():
+    assert [record.number for record in best_trials(RECORDS, maximize=True)] == [1, 0]
+    assert [record.number for record in best_trials(RECORDS, maximize=False)] == [0, 1]
+
+
+def test_the_json_line_is_one_line_that_says_it_all():
+    text = json_line({"study": "s"}, RECORDS, True, 1.26, ended=True)
+    assert "\n" not in text
+    assert json.loads(text) == {
+        "study": "s",
+        "best_trial": 1,
+        "value": 0.3,
+        "best_epoch": 1,
+        "params": {"beta": 0.5},
+        "counts": {"WAITING": 0, "RUNNING": 0, "COMPLETE": 2, "PRUNED": 1, "FAIL": 1},
+        "reasons": {"diverged": 1},
+        "seconds": 1.3,
+        "ended": True,
+    }
+
+
+def test_the_json_line_of_a_search_without_a_complete_trial_has_no_best():
+    assert json.loads(json_line({}, RECORDS[3:], True, 1.0, ended=True))["value"] is None
+
+
+def test_failures_are_counted_by_reason():
+    assert failures(RECORDS) == "1 diverged: loss is nan"
+
+
+def test_the_summary_says_what_changed_against_trial_0(capsys):
+    print_summary(Console(width=120), RECORDS, "valid/ndcg@10", maximize=True)
+    text = capsys.readouterr().out
+    assert "2 COMPLETE, 1 FAIL (diverged), 1 PRUNED" in text
+    assert "beta 0.5" in text and "the configuration at hand" in text
+
+
+def test_the_next_commands_name_the_store_where_it_is_not_the_default():
+    assert next_commands(DEFAULT_URL)[0] == "streamlit run dashboard/app.py"
+    assert next_commands("sqlite:///my.db") == [
+        "streamlit run dashboard/app.py -- --store sqlite:///my.db",
+        "optuna-dashboard sqlite:///my.db",
+    ]
+
+
+def test_importance_is_stored_under_the_name_of_each_evaluator(journal: Journal, study: optuna.Study, store: Store):
+    for index in range(6):
+        study.enqueue_trial({"beta": index / 6})
+        journal.ended(run(journal, study, index / 6), Ending(COMPLETE))
+    save(store, study, seed=0)
+    stored = store.importances("s")
+    assert set(stored["evaluator"]) == {FANOVA, PED_ANOVA}
+    assert set(stored["parameter"]) == {"beta"}
+
+
+def test_too_few_trials_have_no_importance(journal: Journal, study: optuna.Study, store: Store):
+    study.ask({"beta": FloatDistribution(0, 1)})
+    save(store, study, seed=0)
+    assert store.importances("s").empty
