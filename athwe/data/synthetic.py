@@ -1,9 +1,10 @@
 """Made-up behaviour in which times, texts and images each decide something (`dataset/README.md`, "The demo").
 
-An item has a theme, which only its text features tell, and a style, which only its image features tell. A visit is
-one interest, a theme in a style: it opens with an item of that interest after a gap of weeks, and goes on with more of
-it after days. In between something for somebody else, any item at all, is put into the same basket within minutes. The
-next visit is about another interest, so what came before the last long gap no longer predicts.
+An item has a theme, which only its text features tell, and a style, which only its image features tell. Themes 2k and
+2k + 1 are sisters. A visit opens after a gap of weeks with any theme in any style: what came before the last long gap
+no longer predicts. The style lasts for the visit. The theme lasts while its items come hours or days apart; an item put
+into the same basket within minutes is followed by one of the sister theme. Now and then there is something for somebody
+else, any item.
 """
 
 from dataclasses import dataclass
@@ -24,11 +25,13 @@ class Behaviour:
     n_styles: int = 8
     visits: tuple[int, int] = (4, 6)
     visit_length: tuple[int, int] = (2, 4)
-    aside_share: float = 0.5
-    """How many of a visit's further items are for somebody else. A user's very last item never is."""
+    basket_share: float = 0.5
+    """How many of a visit's further items come within minutes."""
+    aside_share: float = 0.1
+    """How many of a visit's items after the first are for somebody else. A user's very last item never is."""
     popularity_spread: float = 0.4
     """Standard deviation of the log of an item's popularity."""
-    aside_gap: tuple[int, int] = (MINUTE, 15 * MINUTE)
+    basket_gap: tuple[int, int] = (MINUTE, 15 * MINUTE)
     further_gap: tuple[int, int] = (6 * HOUR, 3 * DAY)
     visit_gap: tuple[int, int] = (40 * DAY, 120 * DAY)
     start: int = 1_672_531_200
@@ -55,6 +58,7 @@ class Log:
     item: Int64[np.ndarray, " rows"]
     timestamp: Int64[np.ndarray, " rows"]
     opens_visit: Bool[np.ndarray, " rows"]
+    in_basket: Bool[np.ndarray, " rows"]
     is_aside: Bool[np.ndarray, " rows"]
 
 
@@ -85,16 +89,15 @@ def draw_log(behaviour: Behaviour, latents: Latents, generator: np.random.Genera
     length = np.maximum(generator.integers(low, high + 1, len(visit_user)), np.where(is_last, low + 1, low))
     step = np.arange(high)
     kept = step < length[:, None]
+    in_basket = generator.random(kept.shape) < behaviour.basket_share
+    in_basket[:, 0] = False
     is_aside = generator.random(kept.shape) < behaviour.aside_share
     is_aside[:, 0] = False
     is_aside[is_last[:, None] & (step == length[:, None] - 1)] = False
-    wanted = _draw_wanted(behaviour, latents, len(visit_user), generator)
+    wanted = _draw_wanted(behaviour, latents, in_basket, generator)
     any_item = generator.choice(behaviour.n_items, size=kept.shape, p=latents.popularity)
-    gap = np.where(
-        is_aside,
-        _draw_gap(behaviour.aside_gap, kept.shape, generator),
-        _draw_gap(behaviour.further_gap, kept.shape, generator),
-    )
+    basket_gap = _draw_gap(behaviour.basket_gap, kept.shape, generator)
+    gap = np.where(in_basket, basket_gap, _draw_gap(behaviour.further_gap, kept.shape, generator))
     gap[:, 0] = _draw_gap(behaviour.visit_gap, len(gap), generator)
     user = np.repeat(visit_user, length)
     return Log(
@@ -102,20 +105,30 @@ def draw_log(behaviour: Behaviour, latents: Latents, generator: np.random.Genera
         item=np.where(is_aside, any_item, wanted)[kept],
         timestamp=_timestamps(user, gap[kept].astype(np.int64), behaviour, generator),
         opens_visit=np.broadcast_to(step == 0, kept.shape)[kept],
+        in_basket=in_basket[kept],
         is_aside=is_aside[kept],
     )
 
 
 def _draw_wanted(
-    behaviour: Behaviour, latents: Latents, n_visits: int, generator: np.random.Generator
+    behaviour: Behaviour,
+    latents: Latents,
+    in_basket: Bool[np.ndarray, "visits steps"],
+    generator: np.random.Generator,
 ) -> Int64[np.ndarray, "visits steps"]:
-    """Different items of each visit's interest, popular ones first more often."""
+    """Different items of each visit's interest, popular ones more often."""
+    n_visits, n_steps = in_basket.shape
     theme = generator.integers(behaviour.n_themes, size=(n_visits, 1))
     style = generator.integers(behaviour.n_styles, size=(n_visits, 1))
-    fits = (latents.theme == theme) & (latents.style == style)
     # The largest keys log p + Gumbel noise are a draw by p without replacement.
-    key = np.log(latents.popularity) + generator.gumbel(size=fits.shape)
-    return np.argsort(np.where(fits, -key, np.inf), axis=1)[:, : behaviour.visit_length[1]]
+    key = np.log(latents.popularity) + generator.gumbel(size=(n_visits, behaviour.n_items))
+    first_of = [
+        np.argsort(np.where((latents.theme == wanted) & (latents.style == style), -key, np.inf), axis=1)[:, :n_steps]
+        for wanted in (theme, theme ^ 1)
+    ]
+    # Each item in a basket turns what follows it to the sister theme, or back.
+    is_sister = np.cumsum(in_basket, axis=1) - in_basket
+    return np.where(is_sister % 2, first_of[1], first_of[0])
 
 
 def _draw_gap(bounds: tuple[int, int], shape, generator: np.random.Generator) -> np.ndarray:
