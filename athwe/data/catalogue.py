@@ -22,7 +22,7 @@ class Catalogue:
     attributes: Float32[Tensor, "N A"] | None
     """Multi-hot categories; row 0 is zero."""
     clusters: dict[str, Int64[Tensor, " N"]]
-    """A label of each modality with features; -1 where an item has none."""
+    """A label of each modality with features; -1 where an item has none. Empty where no loss wants them."""
 
     def to(self, device: torch.device | str) -> "Catalogue":
         """The same catalogue on `device`."""
@@ -45,7 +45,9 @@ def build_catalogue(dataset: Dataset, config: Config) -> Catalogue:
         features={name: _copied(array) for name, array in dataset.features.items()},
         attributes=None if dataset.attributes is None else _copied(dataset.attributes),
         clusters={
-            name: _copied(cluster_labels(array, name, config, config.seed)) for name, array in dataset.features.items()
+            name: _copied(cluster_labels(array, name, config, config.seed))
+            for name, array in dataset.features.items()
+            if config.cluster_weight > 0
         },
     )
 

@@ -49,3 +49,9 @@ def test_the_seed_goes_into_the_labels(folder, load):
         build_catalogue(dataset, Config(n_clusters=9, seed=seed)).clusters["txt"] for seed in (1, 1, 2)
     )
     assert first.tolist() == again.tolist() != other.tolist()
+
+
+def test_without_a_cluster_loss_nothing_is_clustered(tiny_dataset, tiny_config):
+    catalogue = build_catalogue(tiny_dataset, tiny_config.model_copy(update={"cluster_weight": 0.0}))
+    assert catalogue.clusters == {}
+    assert catalogue.features.keys() == {"txt", "img"}
