@@ -187,9 +187,11 @@ class Journal:
 
     def _carry_over(self, old: int, new: int) -> None:
         """Give a trial the epochs and files of the one it goes on with; epochs past the checkpoint are run again."""
-        for epoch, rows in self._store.metrics([self.trial_id(old)]).groupby("epoch"):
+        metrics = self._store.metrics([self.trial_id(old)])
+        for epoch in metrics["epoch"].unique().tolist():
+            rows = metrics[metrics["epoch"] == epoch]
             names = rows["split"] + "/" + rows["name"]
-            self._store.save_metrics(self.trial_id(new), int(epoch), dict(zip(names, rows["value"], strict=True)))
+            self._store.save_metrics(self.trial_id(new), epoch, dict(zip(names, rows["value"], strict=True)))
         for epoch, value in self._tables.get_trial(self._key(old)).intermediate_values.items():
             self._tables.set_trial_intermediate_value(self._key(new), epoch, value)
         copy_results(self._storage_path, self.trial_id(old), self.trial_id(new))

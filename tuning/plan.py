@@ -84,11 +84,12 @@ def earlier_study(store: Store, name: str | None, dataset: str | None) -> dict[s
         SearchError: there is none.
     """
     if name is None:
-        frame = store.studies()
-        open_ones = frame[frame["ended_at"].isna() & (frame["dataset"].eq(dataset) if dataset else True)]
-        if open_ones.empty:
+        frame = store.studies()  # newest first
+        unfinished = frame["ended_at"].isna() & frame["dataset"].isin([dataset] if dataset else frame["dataset"])
+        names = frame.loc[unfinished, "study_name"].tolist()
+        if not names:
             raise SearchError(f"no unfinished study{f' of {dataset}' if dataset else ''} in this store to resume")
-        name = open_ones["study_name"].iloc[0]
+        name = str(names[0])
     row = store.study(name)
     if row is None:
         raise SearchError(f"no study {name!r} in this store to resume; without --resume it is started")

@@ -201,7 +201,7 @@ class SearchSpace(RootModel[dict[str, Parameter]]):
 
 def _check_value(name: str, value: Any) -> None:
     field = Config.model_fields[name]
-    kind = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    kind: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
     try:
         TypeAdapter(kind).validate_python(value)
     except ValidationError as error:

@@ -106,7 +106,7 @@ class Spec(Section):
         return self.config.valid_key
 
     @property
-    def direction(self) -> str:
+    def direction(self) -> Literal["maximize", "minimize"]:
         """`maximize` or `minimize`, as Optuna writes it."""
         return "maximize" if self.config.valid_metric_bigger else "minimize"
 

@@ -1,0 +1,171 @@
+"""Real searches: Ray, Optuna, training, store, in processes of their own as a user starts them."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import optuna
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+import athwe
+from tuning.store import CANCELLED, COMPLETE, FAIL, INVALID, PRUNED, WORKER_LOST, Store
+
+pytestmark = pytest.mark.whole_path
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = "hidden_size: 16\ninner_size: 32\nMAX_ITEM_LIST_LENGTH: 8\nn_clusters: 5\n"
+SPACE = """
+space:
+  learning_rate: {type: float, low: 1.0e-4, high: 1.0e-2, log: true}
+  moe_topk: {type: int, low: 1, high: 8}
+  wavelet_J: {type: int, low: 0, high: 3}
+"""
+
+
+@pytest.fixture
+def command(tiny_root: Path, tmp_path: Path) -> list[str]:
+    """`python tuning/search.py` on the data set `tiny`, with store and files under `tmp_path`."""
+    (tmp_path / "small.yaml").write_text(CONFIG, encoding="utf-8")
+    (tmp_path / "space.yaml").write_text(SPACE, encoding="utf-8")
+    flags = {
+        "--dataset": "tiny",
+        "--dataset-root": tiny_root,
+        "--config": tmp_path / "small.yaml",
+        "--search-space": tmp_path / "space.yaml",
+        "--study": "study",
+        "--store": url(tmp_path),
+        "--storage-path": tmp_path / "study",
+    }
+    return [sys.executable, str(ROOT / "tuning" / "search.py"), *(str(part) for pair in flags.items() for part in pair)]
+
+
+def url(folder: Path) -> str:
+    return f"sqlite:///{folder}/store.db"
+
+
+def search(command: Sequence[str], *flags: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*command, *flags], cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
+
+
+def interrupted(command: Sequence[str], *flags: str, folder: Path, after_epochs: int, by: signal.Signals) -> int:
+    """Start a search, end it by a signal once so many epochs are stored, and give its exit code."""
+    process = subprocess.Popen([*command, *flags], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 300
+        while len(epochs_of(folder)) < after_epochs:
+            assert process.poll() is None and time.monotonic() < deadline, "the search did not get that far"
+            time.sleep(0.2)
+        process.send_signal(by)
+        return process.wait(timeout=60)
+    finally:
+        process.kill()
+
+
+def epochs_of(folder: Path) -> pd.DataFrame:
+    """Every stored value of the objective."""
+    if not (folder / "store.db").exists():
+        return pd.DataFrame()
+    try:
+        with Store.open(url(folder), read_only=True) as store:
+            return store.metrics(store.trials("study")["trial_id"].tolist(), "valid", ["ndcg@10"])
+    except Exception:
+        return pd.DataFrame()  # tables that are being made
+
+
+def agreeing_trials(folder: Path) -> pd.DataFrame:
+    """The store's trials, after a comparison of every state, reason, value and epoch with Optuna's tables."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with Store.open(url(folder), read_only=True) as store:
+        trials = store.trials("study")
+    epochs = epochs_of(folder)
+    told = optuna.load_study(storage=url(folder), study_name="study").trials
+    assert trials["number"].tolist() == [trial.number for trial in told]
+    for row, trial in zip(trials.to_dict("records"), told, strict=True):
+        assert row["state"] == trial.state.name
+        assert (None if pd.isna(row["reason"]) else row["reason"]) == trial.user_attrs.get("reason")
+        assert (None if pd.isna(row["value"]) else row["value"]) == trial.value
+        assert row["params"] == trial.params
+        mine = epochs[epochs["trial_id"] == row["trial_id"]]
+        assert dict(zip(mine["epoch"], mine["value"], strict=True)) == trial.intermediate_values
+        if row["state"] in (COMPLETE, PRUNED):
+            assert row["value"] == mine["value"].max()
+            assert row["best_epoch"] == mine.set_index("epoch")["value"].idxmax()
+    return trials
+
+
+def test_a_search_trains_prunes_stores_and_says_so(command: list[str], tmp_path: Path):
+    done = search(command, "--trials", "8", "--epochs", "4", "--concurrency", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1
+    line = json.loads(done.stdout)
+    for noise in ("Warning", "ray.", "[I ", "raylet", "INFO", "\x1b"):
+        assert noise not in done.stderr
+
+    trials = agreeing_trials(tmp_path)
+    ran = trials[trials["reason"] != INVALID]
+    assert len(ran) == 8 and set(ran["state"]) == {COMPLETE, PRUNED}
+    assert line["counts"]["COMPLETE"] == (ran["state"] == COMPLETE).sum()
+    best = ran[ran["state"] == COMPLETE].sort_values("value").iloc[-1]
+    assert (line["best_trial"], line["value"], line["params"]) == (best["number"], best["value"], best["params"])
+    assert trials["params"][0] == {"learning_rate": 0.001, "moe_topk": 6, "wavelet_J": 4}  # out of range, and kept
+    epochs = epochs_of(tmp_path).groupby("trial_id").size()
+    assert (epochs[ran[ran["state"] == COMPLETE]["trial_id"]] == 4).all()
+    assert (epochs[ran[ran["state"] == PRUNED]["trial_id"]] < 4).all()
+
+    ordered = ran.sort_values("started_at")
+    assert (ordered["started_at"].iloc[1:].to_numpy() < ordered["ended_at"].iloc[:-1].cummax().to_numpy()).all()
+    check_files(tmp_path / "study", best["trial_id"])
+
+
+def check_files(storage: Path, trial_id: str) -> None:
+    """What a trial and a study leave under the storage path."""
+    recommendations = pq.read_table(storage / "recommendations" / f"{trial_id}.parquet")
+    assert {"user", "target", "target_rank", "items"} <= set(recommendations.column_names)
+    assert "modality_weights" in json.loads((storage / "diagnostics" / f"{trial_id}.json").read_text())
+    assert {path.name for path in storage.glob("data/*/*")} == {"items.parquet", "histories.parquet"}
+    assert (
+        len(athwe.load(storage / "models" / trial_id).recommend(["i1", "i2"], [1_400_000_000, 1_400_086_400], k=3)) == 3
+    )
+
+
+@pytest.mark.parametrize(("by", "reason"), [(signal.SIGKILL, WORKER_LOST), (signal.SIGINT, CANCELLED)])
+def test_a_search_cut_off_goes_on_and_comes_to_the_same_end(
+    command: list[str], tmp_path: Path, by: signal.Signals, reason: str
+):
+    flags = ["--trials", "2", "--epochs", "40", "--concurrency", "1", "--pruner", "none"]
+    code = interrupted(command, *flags, folder=tmp_path, after_epochs=5, by=by)
+    assert code == (130 if by == signal.SIGINT else -signal.SIGKILL)
+    before = epochs_of(tmp_path)
+    assert len(before) < 40, "the search was over too soon to be cut off"
+
+    refused = search(command, *flags, "--set", "beta=0.3", "--resume")
+    assert refused.returncode == 2 and "config.beta is 0.2 there and 0.3 here" in refused.stderr
+    done = search(command[:2], "--resume", "--study", "study", "--store", url(tmp_path), "--json")
+    assert done.returncode == 0, done.stderr
+    trials = agreeing_trials(tmp_path)
+    counted = trials[trials["state"] != FAIL]
+    assert counted["state"].tolist() == [COMPLETE, COMPLETE]
+    first, again = trials.iloc[0], counted.iloc[0]
+    assert (first["state"], first["reason"], again["retry_of"]) == (FAIL, reason, 0)
+
+    epochs = epochs_of(tmp_path)
+    repeated = epochs[epochs["trial_id"] == again["trial_id"]].set_index("epoch")["value"]
+    assert repeated.index.tolist() == list(range(1, 41))
+    assert (repeated.loc[before["epoch"]].to_numpy() == before["value"].to_numpy()).all()
+
+
+def test_a_search_all_of_whose_trials_fail_says_why_and_exits_with_1(command: list[str], tmp_path: Path):
+    (tmp_path / "space.yaml").write_text(
+        "space: {learning_rate: {type: float, low: 1.0e+30, high: 1.0e+31}}\n", encoding="utf-8"
+    )
+    done = search(command, "--set", "learning_rate=1.0e+30", "--trials", "2", "--epochs", "2", "--json")
+    assert done.returncode == 1
+    assert "every trial failed: 2 diverged" in done.stderr
+    assert json.loads(done.stdout)["reasons"] == {"diverged": 2}
+    assert set(agreeing_trials(tmp_path)["reason"]) == {"diverged"}
