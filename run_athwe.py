@@ -1,7 +1,9 @@
 """Train and evaluate one configuration: `python run_athwe.py --dataset demo`."""
 
 import argparse
+import json
 import logging
+import os
 import sys
 import time
 from pathlib import Path
@@ -10,6 +12,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 
+from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, positive_int
 from athwe.config import Config
 from athwe.config_files import load_config, override_config
 from athwe.errors import AthweError, ConfigError
@@ -30,25 +33,24 @@ console = Console()
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns its exit code."""
-    options = _parse(arguments)
     logging.basicConfig(
         level=logging.INFO,
         format="%(message)s",
         handlers=[RichHandler(console=console, show_path=False, show_time=False)],
     )
     try:
-        _run(options)
+        _run(_parse(arguments))
     except AthweError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return USER_ERROR
     except KeyboardInterrupt:
         console.print("stopped; the best epoch so far stays where it was written")
-        return 130
+        return INTERRUPTED
     return 0
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(prog="python run_athwe.py", description=__doc__)
     parser.add_argument(
         "--dataset", default="demo", help="folder name under the data root (default: demo, made on first use)"
     )
@@ -58,7 +60,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="goes last")
     parser.add_argument("--model", choices=MODELS, default="ATHWE")
-    parser.add_argument("--epochs", type=int, help="epochs at most")
+    parser.add_argument("--epochs", type=positive_int, help="epochs at most")
     parser.add_argument(
         "--output", type=Path, help="where the best model goes (default: saved/<model>-<dataset>-<UTC time>)"
     )
@@ -66,11 +68,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _run(options: argparse.Namespace) -> None:
-    config = load_config(options.dataset, files=options.config, overrides=options.overrides)
+    preset = SASREC if options.model == "SASRec" else {}
+    overrides = [f"{key}={json.dumps(value)}" for key, value in preset.items()] + options.overrides
+    config = load_config(options.dataset, files=options.config, overrides=overrides)
     if options.epochs is not None:
         config = override_config(config, {"epochs": options.epochs})
-    if options.model == "SASRec":
-        config = override_config(config, SASREC)
     with console.status("loading"):
         from athwe.data import load_dataset  # torch is loaded here, after the configuration was found good
 
@@ -92,8 +94,7 @@ def _run(options: argparse.Namespace) -> None:
 def _train(config: Config, dataset, output: Path) -> None:
     from athwe.training.trainer import Trainer
 
-    if output.exists():
-        raise ConfigError(f"--output {output} exists already: name another folder or remove it")
+    _require_new_folder(output)
     trainer = Trainer(config, dataset)
     for result in trainer.epochs():
         if result.improved:
@@ -101,6 +102,15 @@ def _train(config: Config, dataset, output: Path) -> None:
         console.print(_epoch_line(result, config), highlight=False)
     _report_test(trainer.evaluate("test"), config, f"epoch {trainer.best_epoch}, chosen on validation")
     console.print(f"the model is in {output}: [bold]athwe.load({str(output)!r}).recommend(history, timestamps, k)[/]")
+
+
+def _require_new_folder(path: Path) -> None:
+    """Say before training, not after, where a model cannot be written."""
+    if path.exists():
+        raise ConfigError(f"--output {path} exists already: name another folder or remove it")
+    parent = next(parent for parent in path.absolute().parents if parent.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise ConfigError(f"--output {path} cannot be made in {parent}: name a folder that can be written")
 
 
 def _epoch_line(result, config: Config) -> str:

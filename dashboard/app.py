@@ -1,5 +1,6 @@
 """The dashboard's page: `streamlit run dashboard/app.py [-- --store URL]`."""
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from dashboard.labels import plain  # noqa: E402
 from dashboard.selection import choose, ignored  # noqa: E402
 from dashboard.views import compare, studies, trial, user  # noqa: E402
 from dashboard.widgets import nothing  # noqa: E402
-from tuning.store import StoreError  # noqa: E402
+from tuning.store import DEFAULT_URL, StoreError, display_url  # noqa: E402
 
 VIEWS = {"studies": studies.show, "compare": compare.show, "trial": trial.show, "users": user.show}
 COMMANDS = "python tuning/search.py --dataset demo\nstreamlit run dashboard/app.py -- --store URL"
@@ -60,7 +61,9 @@ def _status(url: str, study_name: str) -> None:
     elif state == data.SILENT:
         st.badge("silent", icon=":material/question_mark:", color="orange")
         st.caption("The search neither ended nor gave a sign of life. If it was stopped, it goes on with")
-        command = f"python tuning/search.py --dataset {study['dataset']} --study {study_name} --resume"
+        command = f"python tuning/search.py --study {study_name} --resume"
+        if url != DEFAULT_URL:
+            command += f" --store {shlex.quote(display_url(url))}"
         st.code(command, language="shell", wrap_lines=True)
     else:
         st.badge("ended", icon=":material/check:", color="gray")

@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 import ray
-from ray._private import services
+from ray._private import services, worker
 
 from tuning.errors import SearchError
 from tuning.provenance import core_count
@@ -48,7 +48,7 @@ def start_ray(address: str | None) -> None:
     Raises:
         SearchError: the cluster cannot be attached to.
     """
-    ray._private.worker._worker_logs_enabled = False  # a lost worker is announced by us, in one line
+    worker._worker_logs_enabled = False  # a lost worker is announced by us, in one line
     quiet = {"log_to_driver": False, "logging_level": "CRITICAL", "configure_logging": False}
     if address is None:
         # A checkout that was not installed: workers find our packages as the driver does.

@@ -194,7 +194,10 @@ class Journal:
             self._store.save_metrics(self.trial_id(new), epoch, dict(zip(names, rows["value"], strict=True)))
         for epoch, value in self._tables.get_trial(self._key(old)).intermediate_values.items():
             self._tables.set_trial_intermediate_value(self._key(new), epoch, value)
-        copy_results(self._storage_path, self.trial_id(old), self.trial_id(new))
+        try:
+            copy_results(self._storage_path, self.trial_id(old), self.trial_id(new))
+        except OSError as error:  # the trial goes on and writes its own at its next best epoch
+            logger.warning("the results of trial %d could not be carried over to trial %d: %s", old, new, error)
 
     def _key(self, number: int) -> int:
         return self._tables.get_trial_id_from_study_id_trial_number(self._study_id, number)

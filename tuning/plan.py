@@ -74,7 +74,18 @@ def make_plan(flags: Mapping[str, Any]) -> Plan:
     space = settings.space.without(inert_parameters(config, dataset, settings.space.root.keys()))
     space = space.with_n_clusters_at_most(labelled_items(dataset)).including(config)
     space.check(config)
+    _require_enough_items(config, dataset)
     return Plan(config, settings.model_copy(update={"space": space}), dataset, flags)
+
+
+def _require_enough_items(config: Config, dataset: Dataset) -> None:
+    """Trial 0 is the configuration at hand, so it must be one that can run."""
+    most = labelled_items(dataset)
+    if dataset.features and config.cluster_weight > 0 and config.n_clusters > most:
+        raise SearchError(
+            f"n_clusters {config.n_clusters} is above the {most} items with features in {dataset.name}: "
+            f"give --set n_clusters={max(2, most // 10)}"
+        )
 
 
 def earlier_study(store: Store, name: str | None, dataset: str | None) -> dict[str, Any]:

@@ -5,44 +5,37 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 if __name__ == "__main__":  # this file's folder comes first on the path then; our packages are in the one above
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from rich.console import Console
 
+from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, positive_int
 from athwe.errors import AthweError
-from tuning.errors import SearchError
 from tuning.quiet import ConsoleLog, be_quiet
 from tuning.store import DEFAULT_URL, StoreError
-
-USER_ERROR, INTERRUPTED = 2, 130
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise SearchError(message)
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line; what was not given is None.
 
     Raises:
-        SearchError: an unknown flag or a value of the wrong kind.
+        UsageError: an unknown flag or a value of the wrong kind.
     """
-    parser = _Parser(prog="python tuning/search.py", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="python tuning/search.py", description=__doc__)
     add = parser.add_argument
     add("--dataset", help="name of a data set folder (default: demo, which is generated)")
     add("--dataset-root", help="folder of data sets, before ATHWE_DATASET_ROOT and dataset/")
     add("--config", action="append", metavar="FILE", help="YAML laid over config/<dataset>.yaml; repeatable")
     add("--set", action="append", metavar="KEY=VALUE", help="laid over everything else; repeatable")
     add("--search-space", metavar="FILE", help="search settings (default: config/search/athwe.yaml)")
-    add("--trials", type=_positive_int, help="finished trials asked for")
-    add("--epochs", type=_positive_int, help="epochs a trial at most")
+    add("--trials", type=positive_int, help="finished trials asked for")
+    add("--epochs", type=positive_int, help="epochs a trial at most")
     add("--time-budget", type=_positive_float, metavar="SECONDS", help="end the search after this time")
-    add("--concurrency", type=_positive_int, help="trials at once (default: as many as fit)")
-    add("--cpus-per-trial", type=_positive_int, help="cores of one trial (default: 1)")
+    add("--concurrency", type=positive_int, help="trials at once (default: as many as fit)")
+    add("--cpus-per-trial", type=positive_int, help="cores of one trial (default: 1)")
     add("--gpus-per-trial", type=_share, help="GPUs, or a share of one (default: 1 where there are GPUs)")
     add("--sampler", choices=("tpe", "random"))
     add("--pruner", choices=("asha", "none"))
@@ -75,10 +68,6 @@ def _search(arguments: argparse.Namespace) -> int:
     console = Console(stderr=arguments.json)
     with closing(ConsoleLog(console)) as log:
         return search(arguments, console, log)
-
-
-def _positive_int(text: str) -> int:
-    return _number(int, text, "a whole number above 0", lambda value: value >= 1)
 
 
 def _positive_float(text: str) -> float:

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import shlex
 import time
 from collections.abc import Mapping
@@ -11,7 +12,6 @@ from typing import Any
 
 import optuna
 import ray
-import sqlalchemy as sa
 import torch
 from optuna.storages import RDBStorage
 from rich.console import Console
@@ -28,7 +28,7 @@ from tuning.resume import finished_count, requeue_unfinished, require_no_driver
 from tuning.run import StopRequest, run_trials
 from tuning.sampler import make_sampler
 from tuning.spec import Spec, study_name
-from tuning.store import DEFAULT_URL, FAIL, INVALID, Store, now
+from tuning.store import DEFAULT_URL, FAIL, INVALID, Store, StoreError, display_url, now
 from tuning.summary import failures, json_line, next_commands, print_summary, save_importances
 
 logger = logging.getLogger(__name__)
@@ -63,18 +63,20 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
     silence_loggers()
     given = _given_flags(arguments)
     earlier = _find_earlier(arguments, given) if arguments.resume else None
+    if earlier is None and (root := os.environ.get("ATHWE_DATASET_ROOT")):
+        given.setdefault("dataset_root", _absolute(root))  # stored, so that a resume needs no variable
     plan = make_plan((earlier["spec"]["flags"] if earlier else {}) | given)
     name = earlier["study_name"] if earlier else study_name(arguments.study, plan.dataset.name)
     address = cluster_address(arguments.address)
     if address is None:  # what this machine has is known before Ray has started
         _share_out(plan, core_count(), torch.cuda.device_count())
-    with Store.open(arguments.store) as store:
+    storage = _make_storage(earlier["storage_path"] if earlier else arguments.storage_path or f"results/{name}")
+    with _open_store(arguments.store, storage) as store:
         tables = RDBStorage(arguments.store)
         if earlier is None:
             _require_new(store, tables, name)
         else:
             require_same_study(earlier, plan.spec(name, 1, 0))
-        storage = _make_storage(earlier["storage_path"] if earlier else arguments.storage_path or f"results/{name}")
         log.open_up()
         if earlier:
             require_no_driver(store, name)
@@ -117,6 +119,16 @@ def _make_storage(path: str) -> Path:
     except OSError as error:
         raise SearchError(f"cannot write to {storage}: {error.strerror}; give another --storage-path") from None
     return storage
+
+
+def _open_store(url: str, storage: Path) -> Store:
+    """The store; without one, nothing is left of the storage folder that was made for it."""
+    try:
+        return Store.open(url)
+    except StoreError:
+        if not any(storage.iterdir()):
+            storage.rmdir()
+        raise
 
 
 def _require_new(store: Store, tables: RDBStorage, name: str) -> None:
@@ -225,7 +237,7 @@ def _conclude(
     """Summary, next commands and exit code."""
     spec, records = session.spec, list(journal.records.values())
     maximize = spec.direction == "maximize"
-    store_url = sa.make_url(arguments.store).render_as_string(hide_password=True)
+    store_url = display_url(arguments.store)
     print_summary(console, records, spec.objective, maximize)
     ran = [record for record in records if record.reason != INVALID]
     code = INTERRUPTED if stop.interrupted else OK

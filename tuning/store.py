@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import pandas as pd
 import sqlalchemy as sa
-import sqlalchemy.event
+from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
@@ -130,7 +130,7 @@ class Store:
             store = cls(_engine(url, read_only))
             store._prepare(read_only)
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, SQLAlchemyError, OSError) as error:
-            raise StoreError(f"cannot open the store {_display(url)}: {_reason(error)}") from None
+            raise StoreError(f"cannot open the store {display_url(url)}: {_reason(error)}") from None
         return store
 
     def close(self) -> None:
@@ -313,7 +313,7 @@ class _Transaction:
             raise StoreError(self._line(error)) from error
 
     def _line(self, error: BaseException) -> str:
-        return f"the store {_display(str(self._engine.url))} failed: {_reason(error)}"
+        return f"the store {display_url(str(self._engine.url))} failed: {_reason(error)}"
 
 
 def _engine(url: str, read_only: bool) -> sa.Engine:
@@ -321,14 +321,16 @@ def _engine(url: str, read_only: bool) -> sa.Engine:
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed, read_only)
     if parsed.get_backend_name() not in _INSERT:
-        raise StoreError(f"expected a sqlite or postgresql URL, got {_display(url)}")
+        raise StoreError(f"expected a sqlite or postgresql URL, got {display_url(url)}")
     options = {"postgresql_readonly": True} if read_only else {}
     return sa.create_engine(parsed, pool_pre_ping=True, execution_options=options, connect_args={"connect_timeout": 5})
 
 
 def _sqlite_engine(url: sa.URL, read_only: bool) -> sa.Engine:
     """WAL, so that readers never wait for the writer; a reader opens the file read-only."""
-    path = Path(url.database or "")
+    if not url.database or url.database == ":memory:":
+        raise StoreError(f"expected a file in {display_url(str(url))}: a store in memory is gone with its process")
+    path = Path(url.database)
     if read_only:
         if not path.is_file():
             raise StoreError(f"there is no store at {path}: run a search first, or name another with --store")
@@ -337,7 +339,7 @@ def _sqlite_engine(url: sa.URL, read_only: bool) -> sa.Engine:
     path.parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(url, connect_args={"timeout": 30})
 
-    @sa.event.listens_for(engine, "connect")
+    @event.listens_for(engine, "connect")
     def _set_pragmas(connection, _record) -> None:
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
@@ -345,7 +347,8 @@ def _sqlite_engine(url: sa.URL, read_only: bool) -> sa.Engine:
     return engine
 
 
-def _display(url: str) -> str:
+def display_url(url: str) -> str:
+    """A store's URL as it may be shown: without the password."""
     try:
         return sa.make_url(url).render_as_string(hide_password=True)
     except ArgumentError:

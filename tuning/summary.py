@@ -105,7 +105,6 @@ def next_commands(store_url: str) -> list[str]:
     is_default = store_url == DEFAULT_URL
     return [
         "streamlit run dashboard/app.py" + ("" if is_default else f" -- --store {shlex.quote(store_url)}"),
-        f"optuna-dashboard {shlex.quote(store_url)}",
     ]
 
 

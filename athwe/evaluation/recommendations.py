@@ -56,8 +56,9 @@ def write_histories(dataset: Dataset, path: Path) -> None:
 
 
 def write_items(dataset: Dataset, path: Path) -> None:
-    """Columns item_id, title, categories and image (relative to the data set's folder, empty where there is none)."""
-    _write(pa.Table.from_pandas(dataset.items, preserve_index=False), path)
+    """Columns item_id, title, categories (a list, cut at spaces) and image (below the data set's folder, or empty)."""
+    items = dataset.items.assign(categories=dataset.items["categories"].str.split())
+    _write(pa.Table.from_pandas(items, preserve_index=False), path)
 
 
 def _lists(values: np.ndarray, count: np.ndarray) -> pa.Array:

@@ -58,7 +58,7 @@ def _summary(trial: dict, study: dict) -> None:
 
 
 def parameters_table(trials: pd.DataFrame, number: int) -> pd.DataFrame:
-    """Parameters of a trial beside those of trial 0, which is the published configuration."""
+    """Parameters of a trial beside those of trial 0, the configuration that the search started from."""
     rows = trials.set_index("number")["params"]
     mine, published = rows[number], rows.get(0, {})
     frame = pd.DataFrame({"parameter": list(mine), "value": [_text(value) for value in mine.values()]})
@@ -79,7 +79,7 @@ def _parameters(trials: pd.DataFrame, number: int) -> None:
         return
     table(frame, "parameters", height="content")
     if "trial 0" in frame:
-        st.caption("Trial 0 is the published configuration.")
+        st.caption("Trial 0 is the configuration that the search started from.")
 
 
 def _curves(url: str, study: dict, trials: pd.DataFrame, number: int) -> None:

@@ -34,6 +34,8 @@ def test_what_is_not_given_is_none():
         (["--config", "nowhere.yaml"], "nowhere.yaml: No such file"),
         (["--search-space", "nowhere.yaml"], "nowhere.yaml: No such file"),
         (["--set", "device=cuda", "--gpus-per-trial", "0"], "needs a GPU in every trial"),
+        (["--set", "n_clusters=100"], "n_clusters 100 is above the 40 items with features"),
+        (["--store", "sqlite:///:memory:"], "expected a file"),
         (["--gpus-per-trial", "64"], "asks for GPUs, there are"),
         (["--cpus-per-trial", "10000"], "is above the"),
         (["--concurrency", "10000"], "more than fits"),
@@ -49,7 +51,7 @@ def test_what_is_not_given_is_none():
 def test_a_user_s_error_is_one_line_and_exit_code_2(
     tiny_root: Path, store_url: str, capsys: pytest.CaptureFixture, flags: list[str], message: str
 ):
-    defaults = ["--dataset", "tiny", "--dataset-root", str(tiny_root), "--store", store_url]
+    defaults = ["--dataset", "tiny", "--dataset-root", str(tiny_root), "--store", store_url, "--set", "n_clusters=4"]
     assert main([*defaults, *flags]) == 2
     output = capsys.readouterr()
     assert output.out == ""
@@ -64,7 +66,7 @@ def test_an_existing_study_is_refused_and_one_that_is_not_there_cannot_be_resume
     with Store.open(store_url) as store:
         facts = dict.fromkeys(("dataset", "objective", "direction", "data_fingerprint", "storage_path"), "x")
         store.create_study({"study_name": "mine", "mask_seen": False, "trials_asked": 1, "spec_json": "{}"} | facts)
-    flags = ["--dataset", "tiny", "--dataset-root", str(tiny_root), "--store", store_url]
+    flags = ["--dataset", "tiny", "--dataset-root", str(tiny_root), "--store", store_url, "--set", "n_clusters=4"]
     assert main([*flags, "--study", "mine"]) == 2
     assert "study 'mine' exists already" in capsys.readouterr().err
     assert main([*flags, "--study", "other", "--resume"]) == 2
@@ -76,6 +78,6 @@ def test_a_space_without_a_parameter_that_acts_is_refused(
 ):
     root = write_tiny(tmp_path / "data", modalities=())
     (tmp_path / "space.yaml").write_text(SPACE, encoding="utf-8")
-    flags = ["--dataset", "tiny", "--dataset-root", str(root), "--store", store_url]
+    flags = ["--dataset", "tiny", "--dataset-root", str(root), "--store", store_url, "--set", "n_clusters=4"]
     assert main([*flags, "--search-space", str(tmp_path / "space.yaml")]) == 2
     assert "at least one parameter" in capsys.readouterr().err

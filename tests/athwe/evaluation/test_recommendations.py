@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -5,6 +7,7 @@ import torch
 
 from athwe.evaluation.ranking import rank_targets
 from athwe.evaluation.recommendations import write_histories, write_items, write_recommendations
+from dashboard import results
 
 
 @pytest.fixture
@@ -64,3 +67,11 @@ def test_items_keep_the_order_of_internal_ids(tiny_dataset, tmp_path):
     frame = pq.read_table(tmp_path / "i.parquet").to_pandas()
     assert frame["item_id"].tolist() == tiny_dataset.item_tokens[1:].tolist()
     assert {"title", "categories", "image"} <= set(frame.columns)
+
+
+def test_the_dashboard_reads_what_is_written(tiny_dataset, tmp_path):
+    named = tiny_dataset.items.assign(categories="Home Kitchen", title="Pan $x$")
+    write_items(replace(tiny_dataset, items=named), tmp_path / "data" / tiny_dataset.fingerprint / "items.parquet")
+    study = {"storage_path": str(tmp_path), "data_fingerprint": tiny_dataset.fingerprint, "dataset_folder": ""}
+    shown = results.items(results.items_path(study), ("i3",)).loc["i3"]
+    assert (shown["title"], shown["categories"]) == ("Pan $x$", ["Home", "Kitchen"])

@@ -1,0 +1,31 @@
+"""What the command lines share."""
+
+import argparse
+from typing import NoReturn
+
+from athwe.errors import AthweError
+
+USER_ERROR, INTERRUPTED = 2, 130
+"""Exit codes."""
+
+
+class UsageError(AthweError):
+    """Flags that cannot be used."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Flags whose errors are one line, like every other error of the user's; flags are written in full."""
+
+    def __init__(self, prog: str, description: str | None):
+        super().__init__(prog=prog, description=description, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise `UsageError` instead of printing the usage and leaving."""
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def positive_int(text: str) -> int:
+    """A whole number above 0, for `type=` of a flag."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return int(text)
