@@ -59,7 +59,6 @@ def test_the_next_commands_name_the_store_where_it_is_not_the_default():
     assert next_commands(DEFAULT_URL)[0] == "streamlit run dashboard/app.py"
     assert next_commands("sqlite:///my.db") == [
         "streamlit run dashboard/app.py -- --store sqlite:///my.db",
-        "optuna-dashboard sqlite:///my.db",
     ]
 
 
