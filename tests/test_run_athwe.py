@@ -40,6 +40,12 @@ def test_by_default_models_go_to_a_folder_of_their_own(run, tmp_path):
     assert [path.name.startswith("SASRec-tiny-") for path in (tmp_path / "saved").iterdir()] == [True]
 
 
+def test_set_goes_over_the_preset_of_a_model(run):
+    code, out, _ = run("--model", "SASRec", "--set", "modalities=[item, img]", "--epochs", "1")
+    assert code == 0
+    assert "modalities item, img" in " ".join(out.split())
+
+
 def test_popularity_needs_no_training(run):
     code, out, _ = run("--model", "Popularity")
     assert code == 0
@@ -54,7 +60,10 @@ def test_popularity_needs_no_training(run):
         (["--set", "moe_topk=9"], "moe_topk 9 is above routed_expert_nums 4"),
         (["--set", "device=cuda:99"], "cuda:99"),
         (["--config", "missing.yaml"], "cannot read missing.yaml"),
-        (["--epochs", "0"], "epochs"),
+        (["--epochs", "0"], "expected a whole number above 0, got '0'"),
+        (["--model", "Foo"], "invalid choice: 'Foo'"),
+        (["--epoch", "3"], "unrecognized arguments: --epoch"),
+        (["--output", "tiny.yaml/model"], "cannot be made in"),
         (["--set", "n_clusters=31"], "n_clusters"),
         (["--output", "tiny.yaml"], "tiny.yaml exists already"),
     ],

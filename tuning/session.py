@@ -77,12 +77,13 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
             _require_new(store, tables, name)
         else:
             require_same_study(earlier, plan.spec(name, 1, 0))
-        log.open_up()
         if earlier:
+            log.open_up()  # it may have to wait, and says so
             require_no_driver(store, name)
         start_ray(address)
         try:
             spec = plan.spec(name, *_share_out(plan, *available()))
+            log.open_up()
             session = Session(spec, plan, store, tables, storage, earlier is not None)
             return _run(session, arguments, console, started)
         finally:
