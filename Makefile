@@ -18,7 +18,7 @@ test: check  ## everything CI runs
 check: $(INSTALLED)  ## style, types and import contracts
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
 $(INSTALLED): pyproject.toml constraints.txt
