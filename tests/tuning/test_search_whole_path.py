@@ -1,6 +1,7 @@
 """Real searches: Ray, Optuna, training, store, in processes of their own as a user starts them."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import athwe
-from tuning.store import CANCELLED, COMPLETE, FAIL, INVALID, PRUNED, WORKER_LOST, Store
+from tuning.store import CANCELLED, COMPLETE, FAIL, INVALID, PRUNED, WORKER_LOST, Store, StoreError
 
 pytestmark = pytest.mark.whole_path
 
@@ -74,7 +75,7 @@ def epochs_of(folder: Path) -> pd.DataFrame:
     try:
         with Store.open(url(folder), read_only=True) as store:
             return store.metrics(store.trials("study")["trial_id"].tolist(), "valid", ["ndcg@10"])
-    except Exception:
+    except StoreError:
         return pd.DataFrame()  # tables that are being made
 
 
@@ -121,6 +122,7 @@ def test_a_search_trains_prunes_stores_and_says_so(command: list[str], tmp_path:
     ordered = ran.sort_values("started_at")
     assert (ordered["started_at"].iloc[1:].to_numpy() < ordered["ended_at"].iloc[:-1].cummax().to_numpy()).all()
     check_files(tmp_path / "study", best["trial_id"])
+    check_dashboard(url(tmp_path))
 
 
 def check_files(storage: Path, trial_id: str) -> None:
@@ -132,6 +134,24 @@ def check_files(storage: Path, trial_id: str) -> None:
     assert (
         len(athwe.load(storage / "models" / trial_id).recommend(["i1", "i2"], [1_400_000_000, 1_400_086_400], k=3)) == 3
     )
+
+
+def check_dashboard(store_url: str) -> None:
+    """Every view shows what the search wrote, in a process that knows nothing of the search."""
+    script = (
+        "import sys; from streamlit.testing.v1 import AppTest\n"
+        "for view in ('studies', 'compare', 'trial', 'users'):\n"
+        "    app = AppTest.from_file(sys.argv[1], default_timeout=60)\n"
+        "    app.query_params['view'] = view\n"
+        "    app.run()\n"
+        "    assert not app.exception and not app.error and not app.warning, (view, app)\n"
+        "    print(view, app.title[0].value)\n"
+    )
+    environment = {**os.environ, "ATHWE_STORE": store_url}
+    command = [sys.executable, "-c", script, str(ROOT / "dashboard" / "app.py")]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[:4] == ["studies Studies", "compare Compare", "trial Trial", "users Users"]
 
 
 @pytest.mark.parametrize(("by", "reason"), [(signal.SIGKILL, WORKER_LOST), (signal.SIGINT, CANCELLED)])
