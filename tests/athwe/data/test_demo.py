@@ -13,6 +13,15 @@ from athwe.data.demo import DEMO, write_demo
 from athwe.data.synthetic import DAY, Behaviour, draw_latents, draw_log
 
 
+@pytest.fixture(scope="module", autouse=True)
+def without_other_roots(tmp_path_factory):
+    """A demo that lies in `dataset/` of the checkout, or where the user keeps data, is not looked at."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("elsewhere"))
+        patch.delenv("ATHWE_DATASET_ROOT", raising=False)
+        yield
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     return tmp_path_factory.mktemp("root")
