@@ -1,7 +1,7 @@
 """Layers for several streams at once: each stream has its own weights, one product serves them all.
 
 The modalities' encoders have the same shape, so they run as one batched product: about a sixth less CPU time a step on
-`demo`, and a third of the kernels to launch on a GPU.
+`demo` in two alternating runs on a busy machine, a few percent on ml-100k. Not measured on a GPU.
 """
 
 import torch
