@@ -37,13 +37,15 @@ class Log:
     """Unix seconds, whole days."""
 
 
-def make_log(users: int = USERS, items: int = ITEMS, interactions: int = INTERACTIONS, seed: int = 0) -> Log:
-    """Draw a log with exactly these counts."""
+def make_log(
+    users: int = USERS, items: int = ITEMS, interactions: int = INTERACTIONS, fewest: int = SHORTEST, seed: int = 0
+) -> Log:
+    """Draw a log with exactly these counts, in which every item occurs `fewest` times at least."""
     random = np.random.default_rng(seed)
     length = _lengths(users, interactions, random)
     popularity = 1 / (np.arange(1, items + 1) + 50) ** 0.8
-    drawn = random.choice(items, interactions - SHORTEST * items, p=popularity / popularity.sum())
-    item = random.permutation(np.concatenate([np.tile(np.arange(items), SHORTEST), drawn])) + 1
+    drawn = random.choice(items, interactions - fewest * items, p=popularity / popularity.sum())
+    item = random.permutation(np.concatenate([np.tile(np.arange(items), fewest), drawn])) + 1
     user = np.repeat(np.arange(1, users + 1), length)
     gap_days = np.exp(random.normal(np.log(MEDIAN_GAP_DAYS), 1.3, interactions)).astype(np.int64) + 1
     gap_days[random.random(interactions) < SAME_DAY_SHARE] = 0
@@ -77,12 +79,18 @@ def make_features(items: int, width: int, clusters: int, seed: int = 0) -> tuple
     return features, label
 
 
-def make_dataset(log: Log, items: int = ITEMS, max_length: int = 50) -> Dataset:
+def make_dataset(
+    log: Log,
+    items: int = ITEMS,
+    max_length: int = 50,
+    feature_width: int = FEATURE_WIDTH,
+    categories: int = CATEGORIES,
+) -> Dataset:
     """The prepared arrays of a log, with text, images and categories; no file is read."""
     users = int(log.user[-1])
     offset = np.concatenate([[0], np.cumsum(np.bincount(log.user, minlength=users + 1))])
     random = np.random.default_rng(1)
-    attributes = (random.random((items + 1, CATEGORIES)) < 4 / CATEGORIES).astype(np.float32)
+    attributes = (random.random((items + 1, categories), dtype=np.float32) < 4 / categories).astype(np.float32)
     attributes[0] = 0
     return Dataset(
         name="Home_and_Kitchen",
@@ -96,7 +104,7 @@ def make_dataset(log: Log, items: int = ITEMS, max_length: int = 50) -> Dataset:
         user_offset=offset,
         max_length=max_length,
         modalities=("item", "txt", "img"),
-        features={name: make_features(items, FEATURE_WIDTH, 100, seed)[0] for seed, name in enumerate(("txt", "img"))},
+        features={name: make_features(items, feature_width, 100, seed)[0] for seed, name in enumerate(("txt", "img"))},
         attributes=attributes,
         items=pd.DataFrame(columns=["item_id", "title", "categories", "image"]),
     )

@@ -1,7 +1,7 @@
 """One pass over all users and items: the rank of each target and the top-K (`PROTOCOL.md`, Evaluation)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,24 +15,14 @@ from athwe.errors import AthweError
 TOP_K = 50
 """Length of the stored recommendation lists."""
 
+FEWEST_ROWS = 64
+"""Users ranked at once at least, however many items there are."""
 BLOCK_ITEMS = 64
 """Items of which only the best one is looked at first, in the search for the top-K."""
 
 
-@runtime_checkable
-class Scorer(Protocol):
-    """Scores in two steps, so that no score is held for every pair of a row of the batch and an item."""
-
-    def encode(self, batch: Batch) -> Tensor:
-        """(B, …), what the rows of a batch on the CPU are scored by."""
-        ...
-
-    def score(self, encoded: Tensor) -> Tensor:
-        """Scores (rows, N) float32 of all items, the padding item included, for some rows of what `encode` gave.
-
-        A new tensor, which is written to.
-        """
-        ...
+Scorer = Callable[[Batch], Tensor]
+"""Scores (B, N) of all items, the padding item included, for a batch on the CPU; a new tensor, which is written to."""
 
 
 class NonFiniteScoreError(AthweError):
@@ -56,42 +46,49 @@ class Ranking:
 
 
 def rank_targets(
-    scorer: Scorer, dataset: Dataset, positions: np.ndarray, *, batch_size: int, mask_seen: bool
+    score: Scorer,
+    dataset: Dataset,
+    positions: np.ndarray,
+    *,
+    batch_size: int,
+    mask_seen: bool,
+    device_type: str = "cpu",
 ) -> Ranking:
     """Rank the targets at `positions` among all items.
 
-    Users of similar history length share a batch, since the forward pass is length-invariant.
+    Users of similar history length share a batch, since the forward pass is length-invariant, and a batch is no larger
+    than keeps its scores in the cache.
+
+    Args:
+        batch_size: users scored at once at most.
+        device_type: where scores are made; it says how many are held at once.
 
     Raises:
         NonFiniteScoreError: a score is NaN.
     """
     order = np.argsort(dataset.lengths(positions), kind="stable")
-    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-    results = [part for batch in batches for part in _rank_batch(scorer, dataset, positions[batch], mask_seen)]
+    rows = min(batch_size, rows_per_chunk(device_type, dataset.n_items, at_least=FEWEST_ROWS))
+    chunks = [order[start : start + rows] for start in range(0, len(order), rows)]
+    results = [_rank_batch(score, dataset, positions[chunk], mask_seen) for chunk in chunks]
     back = np.argsort(order)
     target_rank, top_items, top_scores = (np.concatenate(parts)[back] for parts in zip(*results, strict=True))
     return Ranking(positions, target_rank, top_items, top_scores, mask_seen)
 
 
 def _rank_batch(
-    scorer: Scorer, dataset: Dataset, positions: np.ndarray, mask_seen: bool
-) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    score: Scorer, dataset: Dataset, positions: np.ndarray, mask_seen: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     batch = dataset.batch(positions)
-    encoded = scorer.encode(batch)
-    target = batch.target.to(encoded.device)
-    rows = rows_per_chunk(encoded.device.type, dataset.n_items)
-    results = []
-    for start in range(0, len(positions), rows):
-        chunk = slice(start, start + rows)
-        scores = scorer.score(encoded[chunk])
-        scores[:, 0] = -torch.inf
-        if mask_seen:
-            row, item = (torch.as_tensor(index, device=scores.device) for index in dataset.seen(positions[chunk]))
-            scores[row, item] = -torch.inf
-        results.append((ranks_of(scores, target[chunk]), *top_k(scores, min(TOP_K, scores.shape[1] - 1))))
-    if any(values[:, 0].isnan().any() for _, values, _ in results):  # NaN sorts above every number
+    scores = score(batch)
+    scores[:, 0] = -torch.inf
+    if mask_seen:
+        row, item = (torch.as_tensor(index, device=scores.device) for index in dataset.seen(positions))
+        scores[row, item] = -torch.inf
+    values, items = top_k(scores, min(TOP_K, scores.shape[1] - 1))
+    if values[:, 0].isnan().any():  # NaN sorts above every number
         raise NonFiniteScoreError("the model gives NaN scores: it has diverged, lower learning_rate")
-    return [(rank.cpu().numpy(), items.cpu().numpy(), values.cpu().numpy()) for rank, values, items in results]
+    rank = ranks_of(scores, batch.target.to(scores.device))
+    return rank.cpu().numpy(), items.cpu().numpy(), values.cpu().numpy()
 
 
 def ranks_of(scores: Float[Tensor, "batch items"], target: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:

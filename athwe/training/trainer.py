@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from athwe.config import Config
-from athwe.data import Batch, Catalogue, Dataset, build_catalogue
+from athwe.data import Catalogue, Dataset, build_catalogue
 from athwe.data.split import Split
 from athwe.errors import CheckpointError, DivergedError
 from athwe.evaluation.metrics import mean_metrics
-from athwe.evaluation.ranking import NonFiniteScoreError, Ranking, rank_targets
+from athwe.evaluation.ranking import NonFiniteScoreError, Ranking, Scorer, rank_targets
 from athwe.model.athwe import ATHWE
 from athwe.model.shape import ModelShape
 from athwe.model.step import PART_OVERHEAD_TOKENS, Step
@@ -104,12 +104,18 @@ class Trainer:
         self.model.eval()
         with torch.no_grad(), autocast(self.device, self.config.precision):
             return rank_targets(
-                _Scorer(self.model, self.model.item_tables(self.catalogue), self.device),
+                self.scorer(),
                 self.dataset,
                 self.dataset.positions(split),
                 batch_size=self.config.eval_batch_size,
                 mask_seen=self.config.mask_seen,
+                device_type=self.device.type,
             )
+
+    def scorer(self) -> Scorer:
+        """Scores by the current weights, on the device, the item tables made once."""
+        tables = self.model.item_tables(self.catalogue)
+        return lambda batch: self.model(batch.to(self.device), tables).float()
 
     def evaluate(self, split: Split) -> dict[str, float]:
         """Metrics of a split with the best epoch's weights, keyed `<split>/<name>`."""
@@ -278,21 +284,6 @@ class Trainer:
             index, name = key.split(".")
             state.setdefault(int(index), {})[name] = value
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
-
-
-@dataclass(frozen=True)
-class _Scorer:
-    """A model, with its item tables made once."""
-
-    model: ATHWE
-    tables: Tensor
-    device: torch.device
-
-    def encode(self, batch: Batch) -> Tensor:
-        return self.model.encode(batch.to(self.device), self.tables).user
-
-    def score(self, encoded: Tensor) -> Tensor:
-        return self.model.score(encoded, self.tables).float()
 
 
 def _copy(state: dict[str, Tensor]) -> dict[str, Tensor]:

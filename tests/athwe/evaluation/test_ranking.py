@@ -5,13 +5,11 @@ import torch
 from athwe.evaluation import ranking as ranking_module
 from athwe.evaluation.ranking import NonFiniteScoreError, rank_targets, ranks_of, top_k
 from athwe.model.popularity import Popularity
-from tests.athwe.evaluation.scores import Scores
 
 
 def rank(score, dataset, mask_seen=False, batch_size=7):
     positions = dataset.positions("valid")
-    scorer = score if hasattr(score, "encode") else Scores(score)
-    return rank_targets(scorer, dataset, positions, batch_size=batch_size, mask_seen=mask_seen)
+    return rank_targets(score, dataset, positions, batch_size=batch_size, mask_seen=mask_seen)
 
 
 def test_a_target_ties_behind_all_its_equals():
@@ -89,11 +87,13 @@ def test_the_top_k_of_blocks_is_the_top_k_of_all(items):
     assert torch.equal(found[finite], expected.indices[finite])
 
 
-def test_ranking_in_chunks_is_ranking_at_once(tiny_dataset, monkeypatch):
-    generator = torch.Generator().manual_seed(4)
-    fixed = torch.randn(tiny_dataset.n_items, tiny_dataset.n_items, generator=generator)
-    whole = rank(lambda batch: fixed[batch.item_sequence[:, 0]], tiny_dataset, mask_seen=True)
-    monkeypatch.setattr(ranking_module, "rows_per_chunk", lambda *_: 2)
-    chunked = rank(lambda batch: fixed[batch.item_sequence[:, 0]], tiny_dataset, mask_seen=True)
-    assert (whole.target_rank == chunked.target_rank).all()
-    assert (whole.top_items == chunked.top_items).all()
+def test_a_batch_is_no_larger_than_keeps_its_scores_in_the_cache(tiny_dataset, monkeypatch):
+    monkeypatch.setattr(ranking_module, "rows_per_chunk", lambda *_, **__: 2)
+    rows = []
+
+    def score(batch):
+        rows.append(len(batch.target))
+        return torch.zeros(len(batch.target), tiny_dataset.n_items)
+
+    rank(score, tiny_dataset)
+    assert set(rows) == {2}

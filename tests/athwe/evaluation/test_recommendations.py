@@ -8,7 +8,6 @@ import torch
 from athwe.evaluation.ranking import rank_targets
 from athwe.evaluation.recommendations import write_histories, write_items, write_recommendations
 from dashboard import results
-from tests.athwe.evaluation.scores import Scores
 
 
 @pytest.fixture
@@ -16,11 +15,7 @@ def ranking(tiny_dataset):
     scores = torch.randn(tiny_dataset.n_items, generator=torch.Generator().manual_seed(1))
     positions = tiny_dataset.positions("valid")
     return rank_targets(
-        Scores(lambda batch: scores.repeat(len(batch.target), 1)),
-        tiny_dataset,
-        positions,
-        batch_size=16,
-        mask_seen=True,
+        lambda batch: scores.repeat(len(batch.target), 1), tiny_dataset, positions, batch_size=16, mask_seen=True
     )
 
 

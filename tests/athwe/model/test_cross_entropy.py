@@ -52,3 +52,11 @@ def test_no_score_is_kept_for_every_pair_of_a_row_and_an_item(monkeypatch):
         linear_cross_entropy(user, table, torch.zeros(512, dtype=torch.int64)).backward()
     largest = max(event.self_cpu_memory_usage for event in profile.events())
     assert largest < 8 * 1000 * 4 * 2 < 512 * 1000 * 4
+
+
+def test_a_second_backward_is_refused_rather_than_wrong(problem):
+    user, table, target = problem
+    loss = linear_cross_entropy(user, table, target)
+    loss.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="inplace"):
+        loss.backward()

@@ -1,0 +1,78 @@
+"""Ranking every user over all items at Home_and_Kitchen's size against the product of its scores.
+
+    python benchmarks/evaluate.py
+
+The product is (66,519, 192) by (192, 28,238), 1,024 rows at a time, scores dropped at once. Ranking encodes every
+history, scores all items, and keeps each target's rank and the top 50. Memory is looked at twice: the peak may not grow
+when four times as many users are ranked (their results do, by 1 kB a user).
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from athwe.evaluation.ranking import rank_targets
+from athwe.training.trainer import Trainer
+from benchmarks.home_and_kitchen import make_catalogue, make_dataset, make_log
+from benchmarks.measure import Check, alternate, median_seconds, peak_memory_bytes, report
+from benchmarks.train_step import make_trainer
+
+REPEATS = 2
+BATCH = 1024
+
+
+def main() -> int:
+    """Measure, and give 0 where every limit is kept."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--repeats", type=int, default=REPEATS)
+    parser.add_argument("--json", action="store_true", help="one JSON line")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    dataset = make_dataset(make_log())
+    trainer = make_trainer(dataset, make_catalogue(dataset))
+    positions = dataset.positions("valid")
+    rank(trainer, positions[::4])
+    quarter = peak_memory_bytes()
+    rank(trainer, positions)
+    whole = peak_memory_bytes()
+    actions = {"product": lambda: multiply(trainer, len(positions)), "ranking": lambda: rank(trainer, positions)}
+    seconds = median_seconds(alternate(actions, options.repeats))
+    checks = [
+        Check("ranking / product of its scores", seconds["ranking"] / seconds["product"], 2.5),
+        Check("peak memory, all users / a quarter of them", whole / quarter, 1.1),
+    ]
+    facts = {f"{name}_seconds": round(value, 2) for name, value in seconds.items()}
+    facts |= {
+        "users": len(positions),
+        "peak_gigabytes": round(whole / 1e9, 2),
+        "threads": options.threads,
+    }
+    return report("evaluate", checks, facts, options.json)
+
+
+@torch.no_grad()
+def multiply(trainer: Trainer, users: int) -> None:
+    """The scores of `users` rows and nothing else."""
+    table = trainer.model.item_tables(trainer.catalogue).flatten(1)
+    user = torch.randn(BATCH, table.shape[1])
+    scores = torch.empty(BATCH, len(table))
+    for start in range(0, users, BATCH):
+        rows = min(BATCH, users - start)
+        torch.mm(user[:rows], table.T, out=scores[:rows])
+
+
+def rank(trainer: Trainer, positions: np.ndarray) -> None:
+    """Ranks and top 50 of the targets at `positions`."""
+    trainer.model.eval()
+    with torch.no_grad():
+        rank_targets(trainer.scorer(), trainer.dataset, positions, batch_size=BATCH, mask_seen=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
