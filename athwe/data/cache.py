@@ -50,8 +50,11 @@ def cached(kind: str, made_from: Mapping[str, object], build: Callable[[], Array
     """
     key = hashlib.blake2b(json.dumps(made_from, sort_keys=True).encode(), digest_size=16).hexdigest()
     path = cache_folder() / kind / f"{key}.npz"
+    found = _read(path, logging.DEBUG)
+    if found is not None:
+        return found
     with _locked(path) as writable:
-        found = _read(path)
+        found = _read(path, logging.WARNING)  # another process may have built it in the meantime
         if found is not None:
             return found
         started = time.perf_counter()
@@ -83,15 +86,19 @@ def _locked(path: Path) -> Iterator[bool]:
         lock.release()
 
 
-def _read(path: Path) -> Arrays | None:
-    """What the entry holds, None where there is none; zip's checksums tell whether all of it is as written."""
+def _read(path: Path, level: int) -> Arrays | None:
+    """What the entry holds, None where there is none; zip's checksums tell whether all of it is as written.
+
+    Args:
+        level: at which to log an entry that cannot be read.
+    """
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except Exception as error:  # whatever a damaged file makes of the reader
-        logger.warning("computing %s again: %s", path, error)
+        logger.log(level, "computing %s again: %s", path, error)
         return None
     with suppress(OSError):
         os.utime(path)  # used now
@@ -107,7 +114,8 @@ def _write(path: Path, arrays: Arrays) -> None:
         os.replace(temporary, path)
         _remove_unused(path.parent.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         logger.warning("%s are not kept in %s: %s", path.parent.name, path.parent, error)
 
 

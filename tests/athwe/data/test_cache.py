@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from athwe.data import cache
 from athwe.data.cache import array_digest, builds, cache_folder, cached
@@ -104,6 +105,15 @@ def test_a_folder_that_cannot_be_written_costs_a_warning_only(build, monkeypatch
     assert ask(build) == ask(build) == [-1, 0, 1]
     assert build.count == 2
     assert "are not kept" in caplog.text
+
+
+def test_what_is_there_is_read_without_a_lock(build, caplog):
+    """So that readers do not wait for each other, and a folder that is only readable serves."""
+    ask(build)
+    (lock,) = cache_folder().glob("*/*.lock")
+    with FileLock(lock):
+        assert ask(build) == [-1, 0, 1]
+    assert (build.count, caplog.text) == (1, "")
 
 
 def test_what_was_not_used_for_longest_goes_first(build, monkeypatch):

@@ -1,3 +1,4 @@
+import pickle
 import warnings
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ from data_files import write_features
 
 from athwe.config import Config
 from athwe.data import build_catalogue
+from athwe.data.cache import builds
 from athwe.errors import ConfigError
 
 
@@ -39,6 +41,20 @@ def test_a_catalogue_shares_the_memory_of_the_data_set_without_a_warning(folder,
         torch.set_warn_always(False)
     tensors = [catalogue.features["txt"], catalogue.attributes]
     assert [tensor.data_ptr() for tensor in tensors] == [array.ctypes.data for array in arrays]
+
+
+def test_another_process_hashes_no_features_again(folder, load, monkeypatch):
+    write_features(folder)
+    sent = pickle.dumps(load())
+
+    def refuse(array):
+        raise AssertionError("hashed again")
+
+    monkeypatch.setattr("athwe.data.dataset.array_digest", refuse)
+    before = builds.copy()
+    for n_clusters in (2, 2, 3):
+        build_catalogue(pickle.loads(sent), Config(n_clusters=n_clusters))
+    assert dict(builds - before) == {"whitened": 1, "clusters": 2}
 
 
 def test_without_features_there_are_no_clusters(load):
