@@ -54,20 +54,23 @@ def _plus_plus(
 ) -> Int64[np.ndarray, " k"]:
     """Draw one after the other by the squared distance to the nearest so far; of a few drawn the best is taken."""
     trials = 2 + int(np.log(n_clusters))
-    chosen = [random.randint(len(points))]
-    nearest_squared = _squared(points, chosen)[0]
+    tensor = torch.from_numpy(points)
+    norm = tensor.square().sum(dim=1)
+
+    def squared(chosen: Int64[np.ndarray, " t"]) -> Float64[np.ndarray, "t n"]:
+        """Squared distances to all points, as |a|² + |b|² − 2ab: no copy of the points each time."""
+        return (norm[chosen, None] + norm - 2 * tensor[chosen] @ tensor.T).clamp(min=0).numpy()
+
+    chosen = np.array([random.randint(len(points))])
+    closest = squared(chosen)[0]
     while len(chosen) < n_clusters:
-        drawn = random.random_sample(trials) * nearest_squared.sum()
-        candidates = np.searchsorted(np.cumsum(nearest_squared), drawn).clip(max=len(points) - 1)
-        squared = np.minimum(nearest_squared, _squared(points, candidates))
-        best = squared.sum(axis=1).argmin()
-        chosen.append(int(candidates[best]))
-        nearest_squared = squared[best]
-    return np.array(chosen)
-
-
-def _squared(points: Float64[np.ndarray, "n C"], chosen) -> Float64[np.ndarray, "t n"]:
-    return np.concatenate([block**2 for block in _distances(points, points[chosen])]).T
+        drawn = random.random_sample(trials) * closest.sum()
+        candidates = np.searchsorted(np.cumsum(closest), drawn).clip(max=len(points) - 1)
+        closer = np.minimum(closest, squared(candidates))
+        best = closer.sum(axis=1).argmin()
+        chosen = np.append(chosen, candidates[best])
+        closest = closer[best]
+    return chosen
 
 
 def _distances(
