@@ -46,7 +46,7 @@ class DataConfig(_Section):
     cluster_components: Positive | None = 16
     """Principal components kept before whitening. None keeps all, as published."""
     cluster_method: Literal["auto", "kmedoids", "clara", "fasterpam"] = "auto"
-    """K-medoids algorithm. `auto` leaves the exact one for a sampled one where its N×N matrix grows too large."""
+    """K-medoids algorithm. `auto` is `kmedoids`, the published one; the others sample large catalogues."""
     data_path: str = "dataset/"
     """Last of the data roots, after `--dataset-root` and `ATHWE_DATASET_ROOT`."""
 

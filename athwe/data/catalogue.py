@@ -1,5 +1,6 @@
 """What a model needs to know of the items, as tensors."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,23 +36,29 @@ class Catalogue:
 
 
 def build_catalogue(dataset: Dataset, config: Config) -> Catalogue:
-    """Tensors of a data set's items; cluster labels come from the cache or are computed.
+    """Tensors of a data set's items, on the data set's own memory; cluster labels come from the cache or are computed.
 
     Raises:
         ConfigError: more clusters than items with features.
     """
     return Catalogue(
         n_items=dataset.n_items,
-        features={name: _copied(array) for name, array in dataset.features.items()},
-        attributes=None if dataset.attributes is None else _copied(dataset.attributes),
+        features={name: _shared(array) for name, array in dataset.features.items()},
+        attributes=None if dataset.attributes is None else _shared(dataset.attributes),
         clusters={
-            name: _copied(cluster_labels(array, name, config, config.seed))
+            name: _shared(cluster_labels(array, dataset.feature_digests[name], name, config, config.seed))
             for name, array in dataset.features.items()
             if config.cluster_weight > 0
         },
     )
 
 
-def _copied(array: np.ndarray) -> Tensor:
-    """A tensor of its own: the array may be read-only memory shared between processes, which torch cannot hold."""
-    return torch.tensor(array)
+def _shared(array: np.ndarray) -> Tensor:
+    """A tensor on the array's memory, which may be read-only and shared between processes.
+
+    torch cannot mark a tensor read-only and warns. Nobody writes: features, categories and labels are frozen inputs, no
+    parameters; layers and losses index or multiply them into new tensors.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
+        return torch.from_numpy(array)

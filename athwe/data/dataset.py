@@ -1,7 +1,7 @@
 """One data set, read, filtered and ready to be cut into batches."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from jaxtyping import Float32, Int64, Shaped
 
 from athwe.config import MODALITIES, DataConfig, Modality
 from athwe.config_files import load_config
+from athwe.data.cache import array_digest
 from athwe.data.folders import find_dataset
 from athwe.data.interactions import Interactions, read_interactions
 from athwe.data.items import read_items
@@ -32,7 +33,7 @@ class Dataset:
     folder: str
     """Absolute path; image paths in `items` are relative to it."""
     fingerprint: str
-    """Hash of the prepared content and of the settings that shape it."""
+    """Hash of the prepared content and of the settings that shape it; given as "", it is computed."""
     user_tokens: Shaped[np.ndarray, " users"]
     """External ids by internal id, index 0 is `[PAD]`."""
     item_tokens: Shaped[np.ndarray, " N"]
@@ -52,6 +53,13 @@ class Dataset:
     """Multi-hot categories, or None where there are none."""
     items: pd.DataFrame
     """item_id, title, categories, image, one row for each of `item_tokens[1:]`; image is "" where there is none."""
+    feature_digests: dict[str, str] = field(init=False)
+    """`array_digest` of each of the features: taken once here, it travels along to whoever asks the cache."""
+
+    def __post_init__(self) -> None:
+        digests = {name: array_digest(array) for name, array in self.features.items()}
+        object.__setattr__(self, "feature_digests", digests)  # the class is frozen
+        object.__setattr__(self, "fingerprint", self.fingerprint or _fingerprint(self))
 
     @property
     def n_items(self) -> int:
@@ -118,8 +126,9 @@ def load_dataset(name: str, root: str | Path | None = None, config: DataConfig |
     config = config or load_config(name)
     folder = find_dataset(name, root, config.data_path)
     interactions = read_interactions(folder / f"{name}.inter", config)
+    _require_training_samples(interactions, folder / f"{name}.inter")
     features = read_features(folder, interactions.item_tokens, config.modalities)
-    dataset = Dataset(
+    return Dataset(
         name=name,
         folder=str(folder),
         fingerprint="",
@@ -131,8 +140,6 @@ def load_dataset(name: str, root: str | Path | None = None, config: DataConfig |
         items=read_items(folder, name, config.ITEM_ID_FIELD, interactions.item_tokens),
         **vars(interactions),
     )
-    _require_training_samples(interactions, folder / f"{name}.inter")
-    return replace(dataset, fingerprint=_fingerprint(dataset))
 
 
 def _require_training_samples(interactions: Interactions, path: Path) -> None:
@@ -146,11 +153,9 @@ def _require_training_samples(interactions: Interactions, path: Path) -> None:
 
 def _fingerprint(dataset: Dataset) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(repr((dataset.name, dataset.max_length, dataset.modalities)).encode())
+    digest.update(repr((dataset.name, dataset.max_length, dataset.modalities, dataset.feature_digests)).encode())
     for tokens in (dataset.user_tokens, dataset.item_tokens, *(dataset.items[name] for name in dataset.items)):
         digest.update("\0".join(tokens).encode())
-    arrays = [dataset.item, dataset.timestamp, dataset.user_offset, *dataset.features.values()]
-    for array in arrays if dataset.attributes is None else [*arrays, dataset.attributes]:
-        digest.update(repr((array.dtype.str, array.shape)).encode())
-        digest.update(np.ascontiguousarray(array).data)
+    for array in (dataset.item, dataset.timestamp, dataset.user_offset, dataset.attributes):
+        digest.update(b"" if array is None else array_digest(array).encode())
     return digest.hexdigest()

@@ -11,7 +11,7 @@ from jaxtyping import Float32
 
 from athwe.config import DataConfig
 from athwe.data.demo_items import category_names, draw_categories, draw_titles, write_thumbnails
-from athwe.data.interactions import read_interactions
+from athwe.data.interactions import prepare_interactions
 from athwe.data.synthetic import Behaviour, Log, draw_features, draw_latents, draw_log
 
 DEMO = "demo"
@@ -52,7 +52,7 @@ def _write_files(folder: Path) -> None:
     tokens = [f"P{number:04d}" for number in range(1, behaviour.n_items + 1)]
 
     _write_interactions(folder / f"{DEMO}.inter", log, tokens)
-    numbered = read_interactions(folder / f"{DEMO}.inter", DataConfig()).item_tokens[1:].tolist()
+    numbered = prepare_interactions(folder / f"{DEMO}.inter", DataConfig()).item_tokens[1:].tolist()
     index_of = {token: index for index, token in enumerate(tokens)}
     order = np.array([index_of[token] for token in numbered])
     _write_lines(folder / "items.tsv", "internal_id\titem_id", list(enumerate(numbered, start=1)))

@@ -1,4 +1,4 @@
-"""Read a `.inter` file, keep its k-core, number users and items, and order each user by time (`PROTOCOL.md`)."""
+"""Read a `.inter` file once, keep its k-core, number users and items, and order each user by time (`PROTOCOL.md`)."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +9,14 @@ import pyarrow.compute as pc
 from jaxtyping import Bool, Int64, Shaped
 
 from athwe.config import DataConfig, parse_interval
-from athwe.data.tables import read_columns
+from athwe.data.cache import cached
+from athwe.data.tables import file_digest, read_columns
 from athwe.errors import DataError
 
+VERSION = 1
+"""Raise it when the preparation changes, so that what was prepared before is not found any more."""
+SHAPED_BY = ("USER_ID_FIELD", "ITEM_ID_FIELD", "TIME_FIELD", "user_inter_num_interval", "item_inter_num_interval")
+"""Settings that, with the file's bytes, decide what is prepared."""
 PADDING_TOKEN = "[PAD]"
 MILLISECONDS_ABOVE = 100_000_000_000
 """Unix seconds above this lie past the year 5138: such times are milliseconds."""
@@ -35,7 +40,17 @@ class Interactions:
 
 
 def read_interactions(path: Path, config: DataConfig) -> Interactions:
-    """Read and prepare the interactions of one data set.
+    """The prepared interactions of one data set, from the cache where the same bytes were prepared before.
+
+    Raises:
+        DataError: as `prepare_interactions` does.
+    """
+    made_from = {"version": VERSION, "file": file_digest(path), **{name: getattr(config, name) for name in SHAPED_BY}}
+    return Interactions(**cached("interactions", made_from, lambda: vars(prepare_interactions(path, config))))
+
+
+def prepare_interactions(path: Path, config: DataConfig) -> Interactions:
+    """Read, filter, number and order the interactions of one data set.
 
     Items and users are numbered from 1 in the order of their first appearance in the file after filtering: row i of a
     feature file belongs to item i.

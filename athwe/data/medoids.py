@@ -1,4 +1,4 @@
-"""K-medoids by one of three algorithms; `scikit-learn-extra` can only be had for Python below 3.12."""
+"""K-medoids: the published algorithm at any size, or one of two others where a configuration asks for it."""
 
 import importlib.util
 import logging
@@ -6,59 +6,61 @@ import warnings
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Float64, Int64
+
+from athwe.data.alternate import MAX_ITERATIONS, alternate, nearest
 
 logger = logging.getLogger(__name__)
 
-EXACT_AT_MOST = 10_000
-"""Items up to which `auto` builds the whole distance matrix (800 MB there); past it, it samples."""
-MAX_ITERATIONS = 100
 CLARA_SAMPLES = 5
+FASTERPAM_SAMPLE = 10_000
+"""Points among which fasterpam looks for medoids: it holds all distances between them (400 MB)."""
 Method = Literal["kmedoids", "clara", "fasterpam"]
 
 
-def choose_method(wanted: Method | Literal["auto"], count: int) -> Method:
-    """The algorithm for `count` items: what is wanted, or for `auto` the published one while its matrix fits."""
-    if importlib.util.find_spec("sklearn_extra") is None:
-        if wanted not in ("auto", "fasterpam"):
-            logger.warning("cluster_method %s needs scikit-learn-extra, not installed here: fasterpam instead", wanted)
-        return "fasterpam"
-    if wanted != "auto":
-        return wanted
-    if count <= EXACT_AT_MOST:
+def choose_method(wanted: Method | Literal["auto"]) -> Method:
+    """The algorithm to use: what is wanted, the published one for `auto` and where CLARA cannot be had."""
+    if wanted == "clara" and importlib.util.find_spec("sklearn_extra") is None:
+        logger.warning("cluster_method clara needs scikit-learn-extra, not installed here: kmedoids instead")
         return "kmedoids"
-    logger.info("clustering %d items by CLARA: the exact K-medoids serves up to %d", count, EXACT_AT_MOST)
-    return "clara"
+    return "kmedoids" if wanted == "auto" else wanted
+
+
+def find_medoids(
+    points: Float64[np.ndarray, "n C"], n_clusters: int, method: Method, seed: int
+) -> Float64[np.ndarray, "k C"]:
+    """The points that stand for the clusters, Euclidean."""
+    if method == "kmedoids":
+        return points[alternate(points, n_clusters, seed)]
+    return (_clara if method == "clara" else _faster_pam)(points, n_clusters, seed)
 
 
 def medoid_labels(
-    points: Float[np.ndarray, "n C"], n_clusters: int, method: Method, seed: int
+    points: Float64[np.ndarray, "n C"], n_clusters: int, method: Method, seed: int
 ) -> Int64[np.ndarray, " n"]:
-    """Label of each point's nearest medoid, Euclidean."""
-    if method == "fasterpam":
-        return _faster_pam(points, n_clusters, seed)
-    from sklearn_extra.cluster import CLARA, KMedoids
+    """Label of each point's nearest medoid."""
+    return nearest(points, find_medoids(points, n_clusters, method, seed))
 
-    model = (
-        KMedoids(n_clusters, method="alternate", init="k-medoids++", max_iter=MAX_ITERATIONS, random_state=seed)
-        if method == "kmedoids"
-        else CLARA(n_clusters, n_sampling_iter=CLARA_SAMPLES, max_iter=MAX_ITERATIONS, random_state=seed)
-    )
+
+def _clara(points: Float64[np.ndarray, "n C"], n_clusters: int, seed: int) -> Float64[np.ndarray, "k C"]:
+    from sklearn_extra.cluster import CLARA
+
+    model = CLARA(n_clusters, n_sampling_iter=CLARA_SAMPLES, max_iter=MAX_ITERATIONS, random_state=seed)
     with warnings.catch_warnings():  # what scikit-learn 1.9 deprecates, and clusters left empty
         warnings.simplefilter("ignore")
-        return model.fit(points).labels_.astype(np.int64)
+        return np.asarray(model.fit(points).cluster_centers_)
 
 
-def _faster_pam(points: Float[np.ndarray, "n C"], n_clusters: int, seed: int) -> Int64[np.ndarray, " n"]:
+def _faster_pam(points: Float64[np.ndarray, "n C"], n_clusters: int, seed: int) -> Float64[np.ndarray, "k C"]:
     import kmedoids
-    from sklearn.metrics import pairwise_distances, pairwise_distances_argmin
+    from sklearn.metrics import pairwise_distances
 
     sample = points
-    if len(points) > EXACT_AT_MOST:
-        logger.info("fasterpam looks for medoids among %d of %d items", EXACT_AT_MOST, len(points))
-        sample = points[np.random.default_rng(seed).choice(len(points), EXACT_AT_MOST, replace=False)]
+    if len(points) > FASTERPAM_SAMPLE:
+        logger.info("fasterpam looks for medoids among %d of %d items", FASTERPAM_SAMPLE, len(points))
+        sample = points[np.random.default_rng(seed).choice(len(points), FASTERPAM_SAMPLE, replace=False)]
     distances = pairwise_distances(sample.astype(np.float32))
     found = kmedoids.fasterpam(
         distances, n_clusters, max_iter=MAX_ITERATIONS, init="random", random_state=seed, n_cpu=1
     )
-    return pairwise_distances_argmin(points, sample[found.medoids]).astype(np.int64)
+    return sample[found.medoids]

@@ -1,5 +1,6 @@
 """Read columns of a tab-separated file whose header names them as `name:type`."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,6 +52,19 @@ def read_columns(path: Path, required: Sequence[str], optional: Sequence[str] = 
     except pa.ArrowInvalid as error:
         raise DataError(f"{path} is not a regular tab-separated UTF-8 table: {' '.join(str(error).split())}") from None
     return table.rename_columns(names)
+
+
+def file_digest(path: Path) -> str:
+    """Hash of a file's bytes.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from None
 
 
 def _read_header(path: Path) -> list[str]:

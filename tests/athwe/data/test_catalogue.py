@@ -1,11 +1,15 @@
+import pickle
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from data_files import write_features
 
 from athwe.config import Config
 from athwe.data import build_catalogue
+from athwe.data.cache import builds
 from athwe.errors import ConfigError
 
 
@@ -19,15 +23,38 @@ def test_a_catalogue_holds_what_the_data_set_has(folder, load):
     assert set(catalogue.clusters["txt"][1:].tolist()) == {0, 1}
 
 
-def test_read_only_features_serve_without_a_warning_and_stay_as_they_are(folder, load):
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_catalogue_shares_the_memory_of_the_data_set_without_a_warning(folder, load, read_only):
+    """Read-only is what the arrays are that Ray's processes share."""
     write_features(folder)
+    torch.save(torch.eye(5) * (torch.arange(5) > 0), folder / "cat.pt")
     dataset = load()
-    dataset.features["txt"].flags.writeable = False
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
-        catalogue = build_catalogue(dataset, Config(n_clusters=2))
-    catalogue.features["txt"].zero_()
-    assert dataset.features["txt"].any()
+    arrays = [dataset.features["txt"], dataset.attributes]
+    for array in arrays if read_only else ():
+        array.flags.writeable = False
+    torch.set_warn_always(True)  # otherwise torch warns once a process, maybe long before this test
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            catalogue = build_catalogue(dataset, Config(n_clusters=2))
+    finally:
+        torch.set_warn_always(False)
+    tensors = [catalogue.features["txt"], catalogue.attributes]
+    assert [tensor.data_ptr() for tensor in tensors] == [array.ctypes.data for array in arrays]
+
+
+def test_another_process_hashes_no_features_again(folder, load, monkeypatch):
+    write_features(folder)
+    sent = pickle.dumps(load())
+
+    def refuse(array):
+        raise AssertionError("hashed again")
+
+    monkeypatch.setattr("athwe.data.dataset.array_digest", refuse)
+    before = builds.copy()
+    for n_clusters in (2, 2, 3):
+        build_catalogue(pickle.loads(sent), Config(n_clusters=n_clusters))
+    assert dict(builds - before) == {"whitened": 1, "clusters": 2}
 
 
 def test_without_features_there_are_no_clusters(load):
@@ -43,8 +70,8 @@ def test_more_clusters_than_items_is_an_error(folder, load):
 
 def test_the_seed_goes_into_the_labels(folder, load):
     generator = np.random.default_rng(0)
-    dataset = load()
-    dataset.features["txt"] = generator.standard_normal((200, 8)).astype(np.float32)
+    features = {"txt": generator.standard_normal((200, 8)).astype(np.float32)}
+    dataset = replace(load(), item_tokens=np.arange(200).astype(str), features=features)
     first, again, other = (
         build_catalogue(dataset, Config(n_clusters=9, seed=seed)).clusters["txt"] for seed in (1, 1, 2)
     )

@@ -3,9 +3,10 @@ import logging
 import numpy as np
 import pytest
 
-from athwe.config import DataConfig
+from athwe.config import Config, DataConfig
+from athwe.data.cache import array_digest, builds
 from athwe.data.clusters import cluster_labels, whiten
-from athwe.data.medoids import EXACT_AT_MOST, choose_method, medoid_labels
+from athwe.data.medoids import choose_method, medoid_labels
 from athwe.errors import ConfigError
 
 
@@ -16,6 +17,10 @@ def blobs(n_clusters: int = 4, size: int = 12, width: int = 6, seed: int = 0):
     centre = 30 * generator.standard_normal((n_clusters, width))
     points = centre[truth] + generator.standard_normal((len(truth), width))
     return np.vstack([np.zeros(width), points]).astype(np.float32), truth
+
+
+def labels_of(features, config: DataConfig, seed: int, name: str = "txt"):
+    return cluster_labels(features, array_digest(features), name, config, seed)
 
 
 def same_groups(first, second) -> bool:
@@ -32,7 +37,7 @@ def test_clear_clusters_are_found(method):
 def test_padding_and_items_without_features_have_no_label():
     features, truth = blobs()
     features[[3, 20]] = 0
-    labels = cluster_labels(features, "txt", DataConfig(n_clusters=4, cluster_components=3), seed=1)
+    labels = labels_of(features, DataConfig(n_clusters=4, cluster_components=3), seed=1)
     assert np.flatnonzero(labels == -1).tolist() == [0, 3, 20]
     known = labels >= 0
     assert same_groups(labels[known].tolist(), truth[known[1:]].tolist())
@@ -42,8 +47,8 @@ def test_items_without_features_change_no_label():
     features, _ = blobs()
     with_gap = np.insert(features, 5, 0, axis=0)
     config = DataConfig(n_clusters=4)
-    expected = cluster_labels(features, "txt", config, seed=1)
-    assert np.delete(cluster_labels(with_gap, "txt", config, seed=1), 5).tolist() == expected.tolist()
+    expected = labels_of(features, config, seed=1)
+    assert np.delete(labels_of(with_gap, config, seed=1), 5).tolist() == expected.tolist()
 
 
 def test_whitened_components_are_uncorrelated_with_unit_variance():
@@ -71,36 +76,70 @@ def test_more_clusters_than_labelled_items_is_an_error():
     features, _ = blobs(n_clusters=2, size=3)
     features[2] = 0
     with pytest.raises(ConfigError, match="n_clusters 6 is above the 5 items that have img features"):
-        cluster_labels(features, "img", DataConfig(n_clusters=6), seed=1)
+        labels_of(features, DataConfig(n_clusters=6), seed=1, name="img")
 
 
 def test_a_cluster_past_a_third_is_warned_of(caplog):
     features = np.random.default_rng(0).standard_normal((31, 3)).astype(np.float32)
     features[0] = 0
     with caplog.at_level(logging.INFO, "athwe.data.clusters"):
-        cluster_labels(features, "txt", DataConfig(n_clusters=2), seed=1)
-        cluster_labels(blobs(n_clusters=5)[0], "txt", DataConfig(n_clusters=5), seed=1)
+        labels_of(features, DataConfig(n_clusters=2), seed=1)
+        labels_of(blobs(n_clusters=5)[0], DataConfig(n_clusters=5), seed=1)
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert "the largest txt cluster holds 20 % of 60 items (kmedoids)" in caplog.text
 
 
-def test_auto_leaves_the_exact_method_for_large_catalogues(caplog):
-    with caplog.at_level(logging.INFO, "athwe.data.medoids"):
-        assert choose_method("auto", EXACT_AT_MOST) == "kmedoids"
-        assert not caplog.text
-        assert choose_method("auto", EXACT_AT_MOST + 1) == "clara"
-    assert "CLARA" in caplog.text
+@pytest.mark.parametrize("wanted", ["kmedoids", "clara", "fasterpam"])
+def test_the_method_is_the_one_asked_for_and_auto_the_published_one(wanted):
+    assert choose_method(wanted) == wanted
+    assert choose_method("auto") == "kmedoids"
 
 
-def test_without_scikit_learn_extra_fasterpam_serves(monkeypatch, caplog):
+def test_without_scikit_learn_extra_only_clara_is_missed(monkeypatch, caplog):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert choose_method("auto", 10) == "fasterpam"
-    assert choose_method("kmedoids", 10) == "fasterpam"
-    assert "fasterpam instead" in caplog.text
+    assert choose_method("auto") == "kmedoids"
+    assert not caplog.text
+    assert choose_method("clara") == "kmedoids"
+    assert "kmedoids instead" in caplog.text
 
 
 def test_fasterpam_looks_for_medoids_in_a_sample_of_a_large_catalogue(monkeypatch):
-    monkeypatch.setattr("athwe.data.medoids.EXACT_AT_MOST", 20)
+    monkeypatch.setattr("athwe.data.medoids.FASTERPAM_SAMPLE", 20)
     features, truth = blobs()
     labels = medoid_labels(features[1:].astype(np.float64), 4, "fasterpam", seed=1)
     assert same_groups(labels.tolist(), truth.tolist())
+
+
+# What is computed again, and what is not.
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"cluster_weight": 0.5, "hidden_size": 8, "learning_rate": 0.1}, {}),
+        ({"cluster_method": "kmedoids"}, {}),  # which auto already was
+        ({"n_clusters": 3}, {"clusters": 1}),
+        ({"seed": 8}, {"clusters": 1}),
+        ({"cluster_method": "fasterpam"}, {"clusters": 1}),
+        ({"cluster_components": 2}, {"whitened": 1, "clusters": 1}),
+    ],
+)
+def test_a_change_of_configuration_builds_what_depends_on_it(changes, expected):
+    features, _ = blobs()
+    before = Config(n_clusters=4, seed=7)
+    assert builds_of(features, before) == {"whitened": 1, "clusters": 1}
+    assert builds_of(features, before) == {}
+    assert builds_of(features, Config(**before.model_dump() | changes)) == expected
+
+
+def test_other_features_build_everything():
+    features, _ = blobs()
+    builds_of(features, Config(n_clusters=4))
+    assert builds_of(features + np.float32(1), Config(n_clusters=4)) == {"whitened": 1, "clusters": 1}
+
+
+def builds_of(features, config: Config) -> dict[str, int]:
+    """What labels under this configuration make this process compute."""
+    before = builds.copy()
+    labels_of(features, config, config.seed)
+    return dict(builds - before)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from data_files import ROWS, write_features, write_interactions
 
+from athwe.data.cache import array_digest
 from athwe.errors import DataError
 
 
@@ -27,6 +28,15 @@ def test_whatever_shapes_the_data_shapes_the_fingerprint(folder, load):
     found.append(load().fingerprint)
     assert len(set(found)) == len(found) - 1  # leaving txt out again is what was there before it
     assert found[2] == found[4]
+
+
+def test_digests_are_those_of_the_features_even_when_these_are_replaced(folder, load):
+    write_features(folder)
+    dataset = load()
+    other = dataclasses.replace(dataset, features={"txt": dataset.features["txt"] * 2})
+    for each in (dataset, other):
+        assert each.feature_digests == {"txt": array_digest(each.features["txt"])}
+    assert dataset.feature_digests != other.feature_digests
 
 
 def test_arrays_travel_out_of_band(folder, load):

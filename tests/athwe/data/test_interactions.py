@@ -5,7 +5,8 @@ import pytest
 from data_files import KEEP_ALL, TOKENS, random_log, write_interactions
 
 from athwe.config import DataConfig
-from athwe.data.interactions import k_core_rows, read_interactions
+from athwe.data.cache import builds
+from athwe.data.interactions import k_core_rows, prepare_interactions, read_interactions
 from athwe.errors import DataError
 
 KEEP = DataConfig(**KEEP_ALL)
@@ -168,3 +169,40 @@ def test_windows_line_ends_and_a_byte_order_mark_are_read(folder):
     path.write_bytes("\ufeffuser_id:token\titem_id:token\ttimestamp:float\r\na\tx\t1\r\n\r\n".encode())
     interactions = read_interactions(path, KEEP)
     assert (interactions.user_tokens[1], interactions.item_tokens[1], interactions.timestamp[0]) == ("a", "x", 1)
+
+
+# The cache.
+
+
+@pytest.mark.parametrize(
+    ("changes", "count"),
+    [
+        ({}, 0),
+        ({"MAX_ITEM_LIST_LENGTH": 9, "n_clusters": 7, "modalities": ("item",)}, 0),
+        ({"user_inter_num_interval": "[3,inf)"}, 1),
+        ({"item_inter_num_interval": "[2,inf)"}, 1),
+        ({"TIME_FIELD": "added"}, 1),
+    ],
+)
+def test_interactions_are_prepared_again_only_for_settings_that_shape_them(folder, changes, count):
+    rows = [("a", "x", 1, 5), ("b", "y", 2, 6), ("a", "y", 3, 4), ("a", "z", 3, 4), ("b", "x", 3, 4)]
+    path = write_interactions(folder, rows, "user_id:token\titem_id:token\ttimestamp:float\tadded:float")
+    config = DataConfig(**KEEP_ALL | changes)
+    read_interactions(path, KEEP)
+    before = builds["interactions"]
+    found = read_interactions(path, config)
+    assert builds["interactions"] - before == count
+    for name, expected in vars(prepare_interactions(path, config)).items():
+        np.testing.assert_array_equal(getattr(found, name), expected)
+        assert getattr(found, name).dtype == expected.dtype
+
+
+def test_a_file_with_other_bytes_is_prepared_again_wherever_it_lies(folder):
+    path = write_interactions(folder, [("a", "x", 1)])
+    read_interactions(path, KEEP)
+    before = builds["interactions"]
+    moved = path.rename(path.with_name("moved.inter"))
+    assert read_interactions(moved, KEEP).timestamp.tolist() == [1]
+    assert builds["interactions"] == before
+    assert read_interactions(write_interactions(folder, [("a", "x", 2)]), KEEP).timestamp.tolist() == [2]
+    assert builds["interactions"] == before + 1
