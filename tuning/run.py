@@ -19,7 +19,7 @@ from tuning.progress import Progress
 from tuning.sampler import OptunaSearcher
 from tuning.spec import Spec
 from tuning.store import now
-from tuning.trial import run_trial
+from tuning.trial import TrialSetting, TrialWorker
 
 logger = logging.getLogger(__name__)
 
@@ -96,12 +96,9 @@ def run_trials(
 ) -> None:
     """Run `trials` trials, and tell the journal what comes of each. Ray is started already."""
     trainable = tune.with_parameters(
-        run_trial,
-        dataset=dataset,
-        config=spec.config,
-        study_name=spec.study,
-        storage_path=str(storage),
-        threads=spec.cpus_per_trial,
+        TrialWorker,
+        setting=TrialSetting(dataset, spec.config, spec.study, storage),
+        cores=spec.cpus_per_trial,
     )
     tuner = tune.Tuner(
         tune.with_resources(trainable, {"cpu": spec.cpus_per_trial, "gpu": spec.gpus_per_trial}),
