@@ -196,6 +196,10 @@ class TrainingConfig(_Section):
     """Epochs at most."""
     train_batch_size: Positive = 1024
     """B, samples a step."""
+    loss: Literal["full", "sampled"] = "full"
+    """Softmax of the next item: over all items, exactly; or estimated from sampled items, where there are too many."""
+    sampled_items: Positive = 8192
+    """Items drawn a step for the sampled softmax."""
     learner: Literal["adam"] = "adam"
     """Optimizer."""
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.001

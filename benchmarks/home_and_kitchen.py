@@ -1,8 +1,8 @@
-"""A made-up log of the size of Amazon Home_and_Kitchen (2014, 5-core), for benchmarks: its speed is real, its meaning is not.
+"""A made-up log of the size of Amazon Home_and_Kitchen (2014, 5-core), for benchmarks.
 
 66,519 users, 28,237 items, 551,682 interactions. Histories are heavy-tailed from 5 up, item popularity falls off like a
-power, every item occurs 5 times at least (so that the k-core keeps every row), and times are whole days of which a third
-repeat the day before, as in Amazon's reviews. Features are 768 wide, around one centre a cluster.
+power, every item occurs 5 times at least (so that the k-core keeps every row), and times are whole days, nearly a third
+of them the day before again, as in Amazon's reviews. Features are 768 wide, around one centre a cluster.
 """
 
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ def write_inter(log: Log, path: Path) -> None:
 
 
 def make_features(items: int, width: int, clusters: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Features (items + 1, width) float32, row 0 zero, and the cluster (items + 1,) each was drawn around, −1 for row 0."""
+    """Features (items + 1, width) float32, row 0 zero, and the cluster each was drawn around, −1 for row 0."""
     random = np.random.default_rng(seed)
     label = random.integers(0, clusters, items + 1)
     centre = random.standard_normal((clusters, width), dtype=np.float32)
@@ -96,9 +96,7 @@ def make_dataset(log: Log, items: int = ITEMS, max_length: int = 50) -> Dataset:
         user_offset=offset,
         max_length=max_length,
         modalities=("item", "txt", "img"),
-        features={
-            name: make_features(items, FEATURE_WIDTH, 100, seed)[0] for seed, name in enumerate(("txt", "img"))
-        },
+        features={name: make_features(items, FEATURE_WIDTH, 100, seed)[0] for seed, name in enumerate(("txt", "img"))},
         attributes=attributes,
         items=pd.DataFrame(columns=["item_id", "title", "categories", "image"]),
     )

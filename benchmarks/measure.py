@@ -49,7 +49,7 @@ def peak_memory_bytes() -> int:
 
 
 def report(title: str, checks: list[Check], facts: Mapping[str, object], as_json: bool) -> int:
-    """Print a table for people, or one JSON line whose `ratio` and `limit` are the first check's and whose `ok` is all of them.
+    """Print a table for people, or one JSON line: `ratio` and `limit` of the first check, `ok` of all together.
 
     Returns:
         The exit code: 0 where every limit is kept, else 1.

@@ -42,6 +42,8 @@ def inert_parameters(config: Config, dataset: Dataset, searched: Collection[str]
     def is_off(key: str) -> bool:
         return key not in searched and getattr(config, key) == 0
 
+    if config.loss == "full" and "sampled_items" in searched and "loss" not in searched:
+        absent["sampled_items"] = "loss is full"
     if is_off("routed_expert_nums"):
         absent["moe_topk"] = "routed_expert_nums is 0"
     if is_off("routed_expert_nums") and is_off("shared_expert_nums"):

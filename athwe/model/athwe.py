@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from athwe.config import ModelConfig
 from athwe.data import Batch, Catalogue
 from athwe.model import losses
+from athwe.model.cross_entropy import linear_cross_entropy
 from athwe.model.embeddings import InputStreams, ItemTables
 from athwe.model.encoder import SequenceEncoders
 from athwe.model.moe import TimeAwareExperts
@@ -102,21 +103,21 @@ class ATHWE(nn.Module):
     def losses(self, step: Step, catalogue: Catalogue) -> dict[str, Float[Tensor, ""]]:
         """Every loss part, unweighted; their sum with `loss_weights` is what is minimised."""
         weights = self.loss_weights
-        tables = self.item_tables(catalogue)
+        rows, tables = self._embed(step, catalogue)
         encoded = [
-            self.encode(part, tables, placeholders)
+            self.encode(part, rows, placeholders)
             for part, placeholders in zip(step.parts, step.placeholders, strict=True)
         ]
         user = torch.cat([part.user for part in encoded])
         target = step.target
-        parts = {"next_item": losses.next_item(self.score(user, tables), target)}
+        parts = {"next_item": self._next_item(user, step, tables)}
         if "item_contrast" in weights:
-            key = nn.functional.embedding(target, tables[:, 0])
+            key = nn.functional.embedding(target, rows[:, 0])
             parts["item_contrast"] = losses.contrast(user[:, 0], key, target, self.config.temperature)
         if "temporal_contrast" in weights:
             augmented = torch.cat([part.augmented for part in encoded])
             parts["temporal_contrast"] = self._temporal_contrast(user, augmented, target)
-        parts |= self._item_losses(step, catalogue, tables, weights)
+        parts |= self._item_losses(step, catalogue, rows, weights)
         if "expert_diversity" in weights and self.experts is not None:
             squared = torch.stack([part.squared for part in encoded]).sum(dim=0)
             parts["expert_diversity"] = losses.expert_diversity(squared, self.experts.routed)
@@ -160,8 +161,7 @@ class ATHWE(nn.Module):
         self, user: Float[Tensor, "batch modalities hidden"], tables: Float[Tensor, "items modalities hidden"]
     ) -> Float[Tensor, "batch items"]:
         """`softmax(φ)`-weighted sum over modalities of `h_m · E_mᵀ`, as one product."""
-        weighted = user * self.fusion.softmax(dim=0)[:, None]
-        return weighted.flatten(1) @ tables.flatten(1).T
+        return self._fused(user) @ tables.flatten(1).T
 
     def forward(self, batch: Batch, tables: Float[Tensor, "items modalities hidden"]) -> Float[Tensor, "batch items"]:
         """Scores of all N items for every row."""
@@ -170,6 +170,24 @@ class ATHWE(nn.Module):
     def predict(self, batch: Batch, tables: Float[Tensor, "items modalities hidden"]) -> Float[Tensor, " batch"]:
         """Score of each row's own target."""
         return self(batch, tables).gather(1, batch.target[:, None])[:, 0]
+
+    def _fused(self, user: Tensor) -> Tensor:
+        """All streams side by side, each with its weight: (B, M · H)."""
+        return (user * self.fusion.softmax(dim=0)[:, None]).flatten(1)
+
+    def _embed(self, step: Step, catalogue: Catalogue) -> tuple[Tensor, Tensor]:
+        """Tables of the step's items, and those that the next item is chosen from."""
+        if step.negatives is not None:
+            rows = self.item_tables(catalogue, step.items)
+            return rows, rows
+        tables = self.item_tables(catalogue)
+        return nn.functional.embedding(step.items, tables.flatten(1)).unflatten(-1, tables.shape[1:]), tables
+
+    def _next_item(self, user: Tensor, step: Step, tables: Tensor) -> Tensor:
+        table = tables.flatten(1)
+        if step.negatives is not None:
+            return losses.sampled_next_item(self._fused(user), table, step.target, step.negatives)
+        return linear_cross_entropy(self._fused(user), table, step.items[step.target])
 
     def _with_placeholders(self, tokens: Tokens, placeholders: Tensor) -> Tensor:
         """Expert outputs of txt and img, some replaced by the projected time gap embedding: (features, B, L, H)."""
@@ -190,11 +208,10 @@ class ATHWE(nn.Module):
         return torch.stack(each).mean()
 
     def _item_losses(
-        self, step: Step, catalogue: Catalogue, tables: Tensor, weights: dict[str, float]
+        self, step: Step, catalogue: Catalogue, rows: Tensor, weights: dict[str, float]
     ) -> dict[str, Tensor]:
         """Losses that depend on which items occur, not on where: over unique items with their counts."""
         parts = {}
-        rows = nn.functional.embedding(step.items, tables.flatten(1)).unflatten(-1, tables.shape[1:])
         if "attribute" in weights and self.attribute_head is not None and catalogue.attributes is not None:
             logits = self.attribute_head(rows.flatten(1))
             parts["attribute"] = losses.attribute(logits, catalogue.attributes[step.items], step.counts)

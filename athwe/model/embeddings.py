@@ -24,13 +24,21 @@ class ItemTables(nn.Module):
         for name, width in shape.feature_widths.items():
             self.add_module(name, nn.Linear(width, config.hidden_size))
 
-    def forward(self, catalogue: Catalogue) -> Float[Tensor, "items modalities hidden"]:
-        """E: every item once, so that a step projects features once and gathers afterwards."""
-        tables = [
-            self.item.weight if name == "item" else self.get_submodule(name)(catalogue.features[name])
-            for name in self.modalities
-        ]
+    def forward(
+        self, catalogue: Catalogue, items: Int[Tensor, " items"] | None = None
+    ) -> Float[Tensor, "items modalities hidden"]:
+        """E: every item once, so that a step projects features once and gathers afterwards.
+
+        Args:
+            items: embed these alone.
+        """
+        tables = [self._table(name, catalogue, items) for name in self.modalities]
         return torch.stack([table.to(tables[-1].dtype) for table in tables], dim=1)
+
+    def _table(self, name: str, catalogue: Catalogue, items: Tensor | None) -> Tensor:
+        source = self.item.weight if name == "item" else catalogue.features[name]
+        rows = source if items is None else nn.functional.embedding(items, source)
+        return rows if name == "item" else self.get_submodule(name)(rows)
 
 
 class InputStreams(nn.Module):

@@ -1,14 +1,32 @@
-"""The losses of ATHWE as pure functions (`MODEL.md`, Losses). Weights are applied by the model."""
+"""The losses of ATHWE as pure functions (`MODEL.md`, Losses). Weights are applied by the model.
+
+The cross-entropy over all items has a file of its own, `cross_entropy.py`.
+"""
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from athwe.model.step import Negatives
 
-def next_item(scores: Float[Tensor, "batch items"], target: Int[Tensor, " batch"]) -> Float[Tensor, ""]:
-    """Cross-entropy over all N items."""
-    return F.cross_entropy(scores.float(), target)
+
+def sampled_next_item(
+    user: Float[Tensor, "batch width"],
+    table: Float[Tensor, "items width"],
+    target: Int[Tensor, " batch"],
+    negatives: Negatives,
+) -> Float[Tensor, ""]:
+    """Cross-entropy whose sum over all items is estimated from S items drawn from q, the same for every row.
+
+    A drawn item stands for `1 / (S · q)` items (the logQ correction), the target for itself: the denominator
+    `exp(s_t) + Σ_{j ≠ t} exp(s_j) / (S · q_j)` is then the full one on average. Correcting the target too, as is usual,
+    would be wrong: it is there by choice, not by chance.
+    """
+    own = (user * F.embedding(target, table)).float().sum(dim=-1, keepdim=True)
+    scores = (user @ F.embedding(negatives.item, table).T).float() - negatives.log_expected
+    others = scores.masked_fill(target[:, None] == negatives.item, -torch.inf)
+    return (torch.cat([own, others], dim=1).logsumexp(dim=1) - own[:, 0]).mean()
 
 
 def contrast(

@@ -1,7 +1,7 @@
 """The popularity baseline (`BASELINES.md`): the score of an item is its number of training interactions."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from athwe.data import Batch, Dataset
@@ -16,5 +16,10 @@ class Popularity:
         items = torch.cat([torch.as_tensor(dataset.item[dataset.positions("train")]), torch.as_tensor(firsts)])
         self.count = items.bincount(minlength=dataset.n_items).float()
 
-    def __call__(self, batch: Batch) -> Float[Tensor, "batch items"]:
-        return self.count.repeat(len(batch.target), 1)
+    def encode(self, batch: Batch) -> Int[Tensor, " batch"]:
+        """Nothing of a row matters but that it is there."""
+        return batch.length
+
+    def score(self, encoded: Int[Tensor, " rows"]) -> Float[Tensor, "rows items"]:
+        """The same counts for every row."""
+        return self.count.repeat(len(encoded), 1)

@@ -1,5 +1,7 @@
 """Where and in which precision a model runs."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 
 from athwe.errors import ConfigError
@@ -26,7 +28,7 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
-def autocast(device: torch.device, precision: str) -> torch.autocast:
+def autocast(device: torch.device, precision: str) -> AbstractContextManager:
     """The autocast context of a precision; fp32 runs without."""
     dtype = AUTOCAST_TYPES.get(precision)
-    return torch.autocast(device.type, dtype=dtype or torch.bfloat16, enabled=dtype is not None)
+    return nullcontext() if dtype is None else torch.autocast(device.type, dtype=dtype)

@@ -20,15 +20,14 @@ from athwe.evaluation.metrics import mean_metrics
 from athwe.evaluation.ranking import NonFiniteScoreError, Ranking, rank_targets
 from athwe.model.athwe import ATHWE
 from athwe.model.shape import ModelShape
-from athwe.model.step import Step
+from athwe.model.step import PART_OVERHEAD_TOKENS, Step
 from athwe.seeding import seed_everything
 from athwe.training.checkpoint import MODEL, TRAINING, read_checkpoint, write_checkpoint
 from athwe.training.device import autocast, resolve_device
 from athwe.training.diagnostics import diagnose
 from athwe.training.early_stopping import EarlyStopping
+from athwe.training.negatives import NegativeSampler
 
-MOST_PARTS, LEAST_PART = 4, 128
-"""A step is cut into parts of similar length: so many at most, of so many samples at least."""
 CHECK_STEPS = 32
 """Steps between two looks at the losses: looking makes a GPU wait."""
 
@@ -71,6 +70,8 @@ class Trainer:
         self.stopping = EarlyStopping(config.stopping_step, config.valid_metric_bigger)
         self.epoch = 0
         self._positions = dataset.positions("train")
+        is_sampled = config.loss == "sampled"
+        self._sampler = NegativeSampler(dataset, config.sampled_items, self.generator) if is_sampled else None
         self._best_weights: dict[str, Tensor] | None = None
 
     @property
@@ -102,13 +103,8 @@ class Trainer:
         """Rank the targets of a split with the current weights."""
         self.model.eval()
         with torch.no_grad(), autocast(self.device, self.config.precision):
-            tables = self.model.item_tables(self.catalogue)
-
-            def score(batch: Batch) -> Tensor:
-                return self.model(batch.to(self.device), tables).float()
-
             return rank_targets(
-                score,
+                _Scorer(self.model, self.model.item_tables(self.catalogue), self.device),
                 self.dataset,
                 self.dataset.positions(split),
                 batch_size=self.config.eval_batch_size,
@@ -173,22 +169,37 @@ class Trainer:
 
     def _train_epoch(self) -> dict[str, float]:
         self.model.train()
-        part_count = max(1, min(MOST_PARTS, self.config.train_batch_size // LEAST_PART))
-        order = torch.randperm(len(self._positions), generator=self.generator).numpy()
         history: list[Tensor] = []
         weights = self.model.loss_weights
-        for start in range(0, len(order), self.config.train_batch_size):
-            chosen = self._positions[order[start : start + self.config.train_batch_size]]
-            step = Step.of(self.dataset, chosen, beta=self.config.beta, generator=self.generator, part_count=part_count)
-            history.append(self._train_step(step.to(self.device), weights))
+        for positions in self.shuffled_batches():
+            history.append(self.step(positions))
             if len(history) % CHECK_STEPS == 0:
                 self._require_finite(history[-CHECK_STEPS:], weights)
         self._require_finite(history[-CHECK_STEPS:], weights)
         means = torch.stack(history).mean(dim=0).tolist()
         return {f"train/loss_{name}": value for name, value in zip([*weights, "total"], means, strict=True)}
 
-    def _train_step(self, step: Step, weights: dict[str, float]) -> Tensor:
-        """One update. Gives the loss parts in the order of `weights` and their weighted sum, on the device."""
+    def shuffled_batches(self) -> Iterator[np.ndarray]:
+        """Positions of one epoch's training targets in random order, `train_batch_size` at a time."""
+        order = torch.randperm(len(self._positions), generator=self.generator).numpy()
+        for start in range(0, len(order), self.config.train_batch_size):
+            yield self._positions[order[start : start + self.config.train_batch_size]]
+
+    def make_step(self, positions: np.ndarray) -> Step:
+        """The input of one update, on the host."""
+        overhead = PART_OVERHEAD_TOKENS.get(self.device.type, PART_OVERHEAD_TOKENS["cuda"])
+        return Step.of(
+            self.dataset,
+            positions,
+            beta=self.config.beta,
+            generator=self.generator,
+            part_overhead_tokens=overhead,
+            negatives=self._sampler.draw() if self._sampler else None,
+        )
+
+    def step(self, positions: np.ndarray) -> Tensor:
+        """One update. Gives the loss parts in the order of `loss_weights` and their weighted sum, on the device."""
+        step, weights = self.make_step(positions).to(self.device), self.model.loss_weights
         with autocast(self.device, self.config.precision):
             parts = self.model.losses(step, self.catalogue)
         total = torch.stack([weight * parts[name] for name, weight in weights.items()]).sum()
@@ -267,6 +278,21 @@ class Trainer:
             index, name = key.split(".")
             state.setdefault(int(index), {})[name] = value
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+@dataclass(frozen=True)
+class _Scorer:
+    """A model, with its item tables made once."""
+
+    model: ATHWE
+    tables: Tensor
+    device: torch.device
+
+    def encode(self, batch: Batch) -> Tensor:
+        return self.model.encode(batch.to(self.device), self.tables).user
+
+    def score(self, encoded: Tensor) -> Tensor:
+        return self.model.score(encoded, self.tables).float()
 
 
 def _copy(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -49,6 +49,13 @@ def test_without_experts_their_parameters_do_not_act(tiny_root: Path):
     assert inert(load(tiny_root), config, ("routed_expert_nums",)) == set()
 
 
+def test_sampled_items_act_on_the_sampled_softmax_alone(tiny_root: Path):
+    dataset, searched = load(tiny_root), ("sampled_items",)
+    assert inert(dataset, Config(), searched) == {"sampled_items"}
+    assert inert(dataset, Config(loss="sampled"), searched) == set()
+    assert inert(dataset, Config(), (*searched, "loss")) == set()
+
+
 @pytest.mark.parametrize("modalities", [None, ("item", "txt")])
 def test_items_with_features_are_counted_without_the_padding(tiny_root: Path, modalities: tuple | None):
     dataset = load(tiny_root, modalities=modalities)

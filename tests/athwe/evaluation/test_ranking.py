@@ -2,13 +2,16 @@ import numpy as np
 import pytest
 import torch
 
-from athwe.evaluation.ranking import NonFiniteScoreError, rank_targets, ranks_of
+from athwe.evaluation import ranking as ranking_module
+from athwe.evaluation.ranking import NonFiniteScoreError, rank_targets, ranks_of, top_k
 from athwe.model.popularity import Popularity
+from tests.athwe.evaluation.scores import Scores
 
 
 def rank(score, dataset, mask_seen=False, batch_size=7):
     positions = dataset.positions("valid")
-    return rank_targets(score, dataset, positions, batch_size=batch_size, mask_seen=mask_seen)
+    scorer = score if hasattr(score, "encode") else Scores(score)
+    return rank_targets(scorer, dataset, positions, batch_size=batch_size, mask_seen=mask_seen)
 
 
 def test_a_target_ties_behind_all_its_equals():
@@ -72,3 +75,25 @@ def test_popularity_counts_training_interactions_only(tiny_dataset):
     expected = np.bincount(tiny_dataset.item, minlength=tiny_dataset.n_items)
     expected -= np.bincount(held_out, minlength=tiny_dataset.n_items)
     assert count.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("items", [40, 7001, 7040])
+def test_the_top_k_of_blocks_is_the_top_k_of_all(items):
+    scores = torch.randn(6, items, generator=torch.Generator().manual_seed(items))
+    scores[0, : items // 2] = -torch.inf
+    scores[1, -3:] = 9.0 + torch.arange(3)  # in the rest that fills no block
+    expected = scores.topk(30, dim=1)
+    values, found = top_k(scores, 30)
+    assert torch.equal(values, expected.values)
+    finite = values.isfinite()
+    assert torch.equal(found[finite], expected.indices[finite])
+
+
+def test_ranking_in_chunks_is_ranking_at_once(tiny_dataset, monkeypatch):
+    generator = torch.Generator().manual_seed(4)
+    fixed = torch.randn(tiny_dataset.n_items, tiny_dataset.n_items, generator=generator)
+    whole = rank(lambda batch: fixed[batch.item_sequence[:, 0]], tiny_dataset, mask_seen=True)
+    monkeypatch.setattr(ranking_module, "rows_per_chunk", lambda *_: 2)
+    chunked = rank(lambda batch: fixed[batch.item_sequence[:, 0]], tiny_dataset, mask_seen=True)
+    assert (whole.target_rank == chunked.target_rank).all()
+    assert (whole.top_items == chunked.top_items).all()

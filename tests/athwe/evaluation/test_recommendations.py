@@ -8,6 +8,7 @@ import torch
 from athwe.evaluation.ranking import rank_targets
 from athwe.evaluation.recommendations import write_histories, write_items, write_recommendations
 from dashboard import results
+from tests.athwe.evaluation.scores import Scores
 
 
 @pytest.fixture
@@ -15,7 +16,11 @@ def ranking(tiny_dataset):
     scores = torch.randn(tiny_dataset.n_items, generator=torch.Generator().manual_seed(1))
     positions = tiny_dataset.positions("valid")
     return rank_targets(
-        lambda batch: scores.repeat(len(batch.target), 1), tiny_dataset, positions, batch_size=16, mask_seen=True
+        Scores(lambda batch: scores.repeat(len(batch.target), 1)),
+        tiny_dataset,
+        positions,
+        batch_size=16,
+        mask_seen=True,
     )
 
 
