@@ -43,7 +43,10 @@ class TrialSetting:
 
 
 class TrialRun:
-    """One proposal at work: `number`, `params` by config key, `resume_checkpoint` of the trial it goes on with or None."""
+    """One proposal at work.
+
+    It has `number`, `params` by config key, and `resume_checkpoint` of the trial that it goes on with, or None.
+    """
 
     def __init__(self, setting: TrialSetting, proposal: Mapping[str, Any]):
         self._got_at = time.perf_counter()
@@ -84,7 +87,7 @@ class TrialRun:
         self._trainer.save(folder / _STATE)
 
     def _publish(self, trainer: Trainer, result: EpochResult) -> None:
-        """What the dashboard and a user want of the best epoch; each file replaces that of an earlier one as a whole."""
+        """What the dashboard and a user want of the best epoch; each file replaces an earlier one as a whole."""
         storage, trial_id = self._setting.storage_path, f"{self._setting.study_name}.{self._proposal['number']}"
         if result.ranking is not None:
             write_recommendations(result.ranking, self._setting.dataset, recommendations_path(storage, trial_id))
@@ -92,6 +95,7 @@ class TrialRun:
         worker = self._worker | {
             "resident_bytes": resident_bytes(),
             "threads": thread_counts(),
+            "shares_data": not self._setting.dataset.item.flags.writeable,
             "built": dict(builds - self._built_before),
         }
         path = diagnostics_path(storage, trial_id)

@@ -50,7 +50,10 @@ def thread_counts() -> dict[str, int]:
         "torch": torch.get_num_threads(),
         "torch between operations": torch.get_num_interop_threads(),
         "arrow": pyarrow.cpu_count(),
-        **{pool["internal_api"]: max(p["num_threads"] for p in pools if p["user_api"] == pool["user_api"]) for pool in pools},
+        **{
+            pool["internal_api"]: max(p["num_threads"] for p in pools if p["user_api"] == pool["user_api"])
+            for pool in pools
+        },
     }
 
 
