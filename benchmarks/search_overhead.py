@@ -19,13 +19,13 @@ from typing import Any
 import pandas as pd
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from athwe.config import Config
 from benchmarks.measure import Check, progress, report
 from tuning.store import COMPLETE, Store
 
+ROOT = Path(__file__).resolve().parent.parent
 TRIALS, CONCURRENCY, EPOCHS = 16, 2, 5
 MOST_WALL_TIME, MOST_START_SECONDS, MOST_MEMORY, MOST_BUILDS = 1.15, 0.5, 1.2, 1.0
 FIRST_TRIALS = 2
@@ -138,7 +138,7 @@ def total_built(workers: list[dict[str, Any]]) -> dict[str, int]:
 
 
 def build_ratio(workers: list[dict[str, Any]], config: dict[str, Any], trials: pd.DataFrame) -> float:
-    """Builds against what has to be built once: labels for each number of clusters, and points to cluster, a modality."""
+    """Builds against what has to be built once a modality: labels for each number of clusters, and the points."""
     modalities = len([name for name in Config.model_validate(config).modalities or ("txt", "img") if name != "item"])
     distinct = trials["params"].map(lambda params: params["n_clusters"]).nunique()
     return sum(total_built(workers).values()) / (modalities * (distinct + 1))
