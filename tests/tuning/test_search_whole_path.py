@@ -121,7 +121,8 @@ def test_a_search_trains_prunes_stores_and_says_so(command: list[str], tmp_path:
     assert epochs[ran["trial_id"].iloc[0]] == 4, "the configuration at hand was pruned"
 
     ordered = ran.sort_values("started_at")
-    assert (ordered["started_at"].iloc[1:].to_numpy() < ordered["ended_at"].iloc[:-1].cummax().to_numpy()).all()
+    overlap = ordered["started_at"].iloc[1:].to_numpy() < ordered["ended_at"].iloc[:-1].cummax().to_numpy()
+    assert overlap.any(), "trials ran one after the other"  # not all: these are over before the next is proposed
     check_files(tmp_path / "study", best["trial_id"])
     check_dashboard(url(tmp_path))
 
