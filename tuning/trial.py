@@ -48,8 +48,8 @@ class TrialRun:
     It has `number`, `params` by config key, and `resume_checkpoint` of the trial that it goes on with, or None.
     """
 
-    def __init__(self, setting: TrialSetting, proposal: Mapping[str, Any]):
-        self._got_at = time.perf_counter()
+    def __init__(self, setting: TrialSetting, proposal: Mapping[str, Any], got_at: float | None = None):
+        self._got_at = time.perf_counter() if got_at is None else got_at
         self._setting = setting
         self._proposal = proposal
         self._trainer: Trainer | None = None
@@ -134,10 +134,11 @@ class TrialWorker(tune.Trainable):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """The next proposal."""
+        got_at = time.perf_counter()
         self._run: TrialRun | None = None
         self._failure: dict[str, Any] | None = None
         release_memory()
-        self._run = TrialRun(self._setting, new_config)
+        self._run = TrialRun(self._setting, new_config, got_at)
         return True
 
     def load_checkpoint(self, checkpoint: str) -> None:
