@@ -3,7 +3,7 @@
 import logging
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from tuning.progress import Progress
 from tuning.sampler import OptunaSearcher
 from tuning.spec import Spec
 from tuning.store import now
-from tuning.trial import run_trial
+from tuning.trial import TrialSetting, TrialWorker
 
 logger = logging.getLogger(__name__)
 
@@ -68,12 +68,30 @@ def interrupts(stop: StopRequest) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+class SparingASHA(ASHAScheduler):
+    """ASHA that lets one configuration train to its end, so that every other one can be compared with it.
+
+    It is known by its parameters, since it has another number where it goes on after its driver died. It counts on the
+    rungs like any trial.
+    """
+
+    def __init__(self, spared: Mapping[str, Any], **options: Any):
+        super().__init__(**options)
+        self._spared = dict(spared)
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """Whether the trial goes on."""
+        decision = super().on_trial_result(tune_controller, trial, result)
+        return TrialScheduler.CONTINUE if trial.config["params"] == self._spared else decision
+
+
 def make_scheduler(spec: Spec) -> TrialScheduler:
-    """The Ray scheduler that prunes, by our own 1-based epoch."""
+    """The Ray scheduler that prunes, by our own 1-based epoch; never the configuration at hand, which is trial 0."""
     if spec.settings.pruner.name == "none":
         return FIFOScheduler()
     epochs = spec.config.epochs
-    return ASHAScheduler(
+    return SparingASHA(
+        spared=spec.settings.space.of(spec.config),
         time_attr="epoch",
         metric=spec.objective,
         mode="max" if spec.direction == "maximize" else "min",
@@ -96,12 +114,9 @@ def run_trials(
 ) -> None:
     """Run `trials` trials, and tell the journal what comes of each. Ray is started already."""
     trainable = tune.with_parameters(
-        run_trial,
-        dataset=dataset,
-        config=spec.config,
-        study_name=spec.study,
-        storage_path=str(storage),
-        threads=spec.cpus_per_trial,
+        TrialWorker,
+        setting=TrialSetting(dataset, spec.config, spec.study, storage),
+        cores=spec.cpus_per_trial,
     )
     tuner = tune.Tuner(
         tune.with_resources(trainable, {"cpu": spec.cpus_per_trial, "gpu": spec.gpus_per_trial}),

@@ -1,90 +1,173 @@
-"""One trial, in the actor: the one place where athwe meets Ray."""
+"""Trials, in the actor: the one place where athwe meets Ray."""
 
 import json
+import os
+import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
 from ray import tune
+from ray.tune.result import DONE, SHOULD_CHECKPOINT
 
 from athwe.config import Config
 from athwe.config_files import override_config
 from athwe.data import Dataset
+from athwe.data.cache import builds
 from athwe.evaluation.recommendations import write_recommendations
 from athwe.training.trainer import EpochResult, Trainer
 from tuning.endings import failure_of
 from tuning.results import diagnostics_path, model_path, recommendations_path
+from tuning.worker import import_ahead, limit_threads, release_memory, resident_bytes, thread_counts
 
+START_SECONDS = "train/start_seconds"
+"""Metric of a trial's first epoch: from when a ready worker got the trial to its first step."""
 _STATE = "state"
 """Folder of the training state inside a checkpoint."""
 
 
-def run_trial(
-    proposal: Mapping[str, Any], *, dataset: Dataset, config: Config, study_name: str, storage_path: str, threads: int
-) -> None:
-    """Train one proposal and report every epoch, with a checkpoint.
+@dataclass(frozen=True)
+class TrialSetting:
+    """What the trials of a study have in common."""
 
-    An exception is reported like an epoch instead of raised: Ray would take any error for a lost worker and try
-    the trial again, and a diverged one diverges again.
+    dataset: Dataset
+    """Read-only arrays out of Ray's object store, one copy a node."""
+    config: Config
+    """What the parameters are laid over."""
+    study_name: str
+    """With the number, the name of a trial's files."""
+    storage_path: Path
+    """Folder of the study, reachable from every node."""
 
-    Args:
-        proposal: `number`, `params` by config key, and `resume_checkpoint` of the trial it goes on with, or None.
-        dataset: read-only arrays out of Ray's object store, one copy a node.
-        config: what the parameters are laid over.
-        study_name: with the number, the name of the files.
-        storage_path: folder of the study, reachable from every node.
-        threads: cores this trial may use.
+
+class TrialRun:
+    """One proposal at work.
+
+    It has `number`, `params` by config key, and `resume_checkpoint` of the trial that it goes on with, or None.
     """
-    torch.set_num_threads(threads)
-    try:
-        _train(proposal, dataset, config, Path(storage_path), f"{study_name}.{proposal['number']}")
-    except Exception as error:
-        ending = failure_of(error, traceback.format_exc())
-        tune.report({"failure": {"reason": ending.reason, "error": ending.error}})
 
+    def __init__(self, setting: TrialSetting, proposal: Mapping[str, Any], got_at: float | None = None):
+        self._got_at = time.perf_counter() if got_at is None else got_at
+        self._setting = setting
+        self._proposal = proposal
+        self._trainer: Trainer | None = None
+        self._epochs: Iterator[EpochResult] = iter(())
+        self._built_before = builds.copy()
+        self._worker: dict[str, Any] = {"pid": os.getpid(), "resident_bytes_before": resident_bytes()}
+        """Of the process, for the diagnostics."""
 
-def _train(proposal: Mapping[str, Any], dataset: Dataset, config: Config, storage: Path, trial_id: str) -> None:
-    trainer = Trainer(override_config(config, proposal["params"]), dataset)
-    checkpoint = tune.get_checkpoint()  # of this trial, whose worker was lost; else of the one it goes on with
-    if checkpoint is None and proposal["resume_checkpoint"]:
-        checkpoint = tune.Checkpoint(proposal["resume_checkpoint"])
-    if checkpoint is not None:
-        with checkpoint.as_directory() as folder:
-            trainer.restore(Path(folder) / _STATE)
-    if _is_finished(trainer):  # lost after its last epoch, before its end was heard of
-        tune.report(_message(trainer, {}))
-    for result in trainer.epochs():
+    def start(self, checkpoint: str | None) -> Trainer:
+        """Build the trainer, to go on from a checkpoint or from the beginning."""
+        self._trainer = trainer = Trainer(
+            override_config(self._setting.config, self._proposal["params"]), self._setting.dataset
+        )
+        if checkpoint is not None:
+            trainer.restore(Path(checkpoint) / _STATE)
+        self._epochs = trainer.epochs()
+        return trainer
+
+    def epoch(self) -> dict[str, Any]:
+        """Train an epoch and give what is reported of it."""
+        trainer = self._trainer or self.start(self._proposal["resume_checkpoint"])
+        extra: dict[str, float] = {}
+        if "start_seconds" not in self._worker:
+            self._worker["start_seconds"] = extra[START_SECONDS] = time.perf_counter() - self._got_at
+        result = next(self._epochs, None)
+        if result is None:  # lost after its last epoch, before its end was heard of
+            return _message(trainer, {})
         if result.improved:
-            _publish(trainer, result, dataset, storage, trial_id)
-        with TemporaryDirectory() as folder:
-            trainer.save(Path(folder) / _STATE)
-            tune.report(_message(trainer, result.metrics), checkpoint=tune.Checkpoint.from_directory(folder))
+            self._publish(trainer, result)
+        return _message(trainer, result.metrics | extra)
 
+    def save(self, folder: Path) -> None:
+        """Write the training state; asked for between epochs only."""
+        assert self._trainer is not None, "no epoch was trained yet"
+        self._trainer.save(folder / _STATE)
 
-def _is_finished(trainer: Trainer) -> bool:
-    return trainer.epoch >= trainer.config.epochs or trainer.stopping.should_stop
+    def _publish(self, trainer: Trainer, result: EpochResult) -> None:
+        """What the dashboard and a user want of the best epoch; each file replaces an earlier one as a whole."""
+        storage, trial_id = self._setting.storage_path, f"{self._setting.study_name}.{self._proposal['number']}"
+        if result.ranking is not None:
+            write_recommendations(result.ranking, self._setting.dataset, recommendations_path(storage, trial_id))
+        trainer.save_model(model_path(storage, trial_id))
+        worker = self._worker | {
+            "resident_bytes": resident_bytes(),
+            "threads": thread_counts(),
+            "shares_data": not self._setting.dataset.item.flags.writeable,
+            "built": dict(builds - self._built_before),
+        }
+        path = diagnostics_path(storage, trial_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.tmp")
+        temporary.write_text(json.dumps(trainer.diagnostics() | {"worker": worker}), encoding="utf-8")
+        temporary.replace(path)
 
 
 def _message(trainer: Trainer, metrics: Mapping[str, float]) -> dict[str, Any]:
+    finished = trainer.epoch >= trainer.config.epochs or trainer.stopping.should_stop
     return {
         **metrics,
         "epoch": trainer.epoch,
         "best_epoch": trainer.best_epoch,
         "best_value": trainer.best_value,
-        "finished": _is_finished(trainer),
+        "finished": finished,
+        DONE: finished,
+        SHOULD_CHECKPOINT: not finished,
     }
 
 
-def _publish(trainer: Trainer, result: EpochResult, dataset: Dataset, storage: Path, trial_id: str) -> None:
-    """What the dashboard and a user want of the best epoch; each file replaces that of an earlier one as a whole."""
-    if result.ranking is not None:
-        write_recommendations(result.ranking, dataset, recommendations_path(storage, trial_id))
-    path = diagnostics_path(storage, trial_id)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(trainer.diagnostics()), encoding="utf-8")
-    temporary.replace(path)
-    trainer.save_model(model_path(storage, trial_id))
+class TrialWorker(tune.Trainable):
+    """Trains one proposal after another, an epoch a step; Tune asks for a checkpoint after each.
+
+    All of it in the actor's main thread: a function trainable gets a new thread a trial, and so a malloc arena of its
+    own, which glibc never gives back.
+    """
+
+    def setup(self, config: dict[str, Any], *, setting: TrialSetting, cores: int) -> None:
+        """A new process, with its first proposal and the number of cores that it may use."""
+        limit_threads(cores)
+        import_ahead()
+        self._setting = setting
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """The next proposal."""
+        got_at = time.perf_counter()
+        self._run: TrialRun | None = None
+        self._failure: dict[str, Any] | None = None
+        release_memory()
+        self._run = TrialRun(self._setting, new_config, got_at)
+        return True
+
+    def load_checkpoint(self, checkpoint: str) -> None:
+        """Go on from a checkpoint of this trial, whose worker was lost."""
+        assert self._run is not None
+        try:
+            self._run.start(checkpoint)
+        except Exception as error:
+            self._fail(error)
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Write a checkpoint."""
+        assert self._run is not None
+        self._run.save(Path(checkpoint_dir))
+
+    def step(self) -> dict[str, Any]:
+        """Train an epoch.
+
+        An exception is reported like an epoch instead of raised: Ray would take any error for a lost worker and try
+        the trial again, and a diverged one diverges again.
+        """
+        assert self._run is not None
+        if self._failure is None:
+            try:
+                return self._run.epoch()
+            except Exception as error:
+                self._fail(error)
+        return {"failure": self._failure, DONE: True}
+
+    def _fail(self, error: Exception) -> None:
+        ending = failure_of(error, traceback.format_exc())
+        self._failure = {"reason": ending.reason, "error": ending.error}

@@ -1,0 +1,85 @@
+"""What the process of a trial worker may use, and what it holds: cores, memory."""
+
+import ctypes
+import gc
+import importlib
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import pyarrow
+import torch
+from threadpoolctl import threadpool_info, threadpool_limits
+
+_LIMITED_BY = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
+    *("NUMEXPR_NUM_THREADS", "RAYON_NUM_THREADS"),
+)
+_IMPORTED_LATE = ("torch._dynamo", "sklearn_extra.cluster", "kmedoids", "sklearn.metrics")
+"""What the first optimizer and the first clustering of a process import, which takes seconds."""
+
+
+def thread_limits(cores: int) -> dict[str, str]:
+    """Environment variables that keep each library that computes to `cores` threads.
+
+    >>> thread_limits(2)["OMP_NUM_THREADS"]
+    '2'
+    """
+    return dict.fromkeys(_LIMITED_BY, str(cores))
+
+
+def limit_threads(cores: int) -> None:
+    """Keep this process to `cores` threads at work, whatever its environment said: other trials have the other cores.
+
+    Libraries not loaded yet read the environment, those that are loaded are told.
+    """
+    os.environ.update(thread_limits(cores))
+    threadpool_limits(cores)
+    torch.set_num_threads(cores)
+    if torch.get_num_interop_threads() != 1:  # settable once a process
+        torch.set_num_interop_threads(1)
+    pyarrow.set_cpu_count(cores)
+    pyarrow.set_io_thread_count(1)
+
+
+def thread_counts() -> dict[str, int]:
+    """How many threads each library would compute with now."""
+    pools = threadpool_info()
+    return {
+        "torch": torch.get_num_threads(),
+        "torch between operations": torch.get_num_interop_threads(),
+        "arrow": pyarrow.cpu_count(),
+        **{
+            pool["internal_api"]: max(p["num_threads"] for p in pools if p["user_api"] == pool["user_api"])
+            for pool in pools
+        },
+    }
+
+
+def import_ahead() -> None:
+    """Load what every trial needs and Python would load in the first one only, and exempt it from garbage collection.
+
+    A collection would otherwise go through a million objects of libraries that nobody lets go of.
+    """
+    for name in _IMPORTED_LATE:
+        if importlib.util.find_spec(name.partition(".")[0]) is not None:
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+
+
+def release_memory() -> None:
+    """Give freed memory back to the system.
+
+    glibc keeps what a trial freed, and what another one asks for seldom fits into it: a worker's memory would grow.
+    """
+    gc.collect()
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)
+
+
+def resident_bytes() -> int | None:
+    """Memory of this process that lies in RAM, pages shared with others included; None where Linux does not say."""
+    path = Path("/proc/self/statm")
+    return int(path.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if path.exists() else None
