@@ -96,9 +96,7 @@ def make_dataset(log: Log, items: int = ITEMS, max_length: int = 50) -> Dataset:
         user_offset=offset,
         max_length=max_length,
         modalities=("item", "txt", "img"),
-        features={
-            name: make_features(items, FEATURE_WIDTH, 100, seed)[0] for seed, name in enumerate(("txt", "img"))
-        },
+        features={name: make_features(items, FEATURE_WIDTH, 100, seed)[0] for seed, name in enumerate(("txt", "img"))},
         attributes=attributes,
         items=pd.DataFrame(columns=["item_id", "title", "categories", "image"]),
     )
