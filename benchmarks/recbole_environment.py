@@ -10,8 +10,8 @@ from benchmarks.measure import progress
 
 RECBOLE = "recbole==1.2.1"
 """Installed without what it asks for, which is `ray<=2.6.3` among others; what training needs of that comes first."""
-REQUIREMENTS = """torch~=2.13.0 numpy<2 pandas<3 scipy scikit-learn tqdm pyyaml colorlog colorama tensorboard thop tabulate
-    texttable psutil setuptools<81""".split()
+REQUIREMENTS = """torch~=2.13.0 numpy<2 pandas<3 scipy scikit-learn tqdm pyyaml colorlog colorama tensorboard thop
+    tabulate texttable psutil setuptools<81""".split()
 PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1", "--timeout", "20")
 
 

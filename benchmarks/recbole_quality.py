@@ -22,7 +22,7 @@ def compare_quality(
 ) -> tuple[Check, dict[str, object]]:
     """How many standard deviations the mean test NDCG@10 of the two sides lie apart, and the budget.
 
-    The deviation is that of seeds, pooled over the sides. Without early stopping, the best epoch is chosen on validation.
+    The deviation is that of seeds, pooled over the sides. Every epoch is trained; the best on validation is tested.
 
     Raises:
         SeedsError: fewer than two seeds.

@@ -47,14 +47,20 @@ def main() -> None:
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
     }
     channel.send(facts)
+    _detect_anomaly({"as_shipped": False})
     if job["quality"]:
         channel.receive()  # the word to go
     else:
-        Turns(channel, trainer.optimizer, len(train.dataset), config["train_batch_size"])
+        Turns(channel, trainer.optimizer, len(train.dataset), config["train_batch_size"], _detect_anomaly)
         trainer.fit(train, saved=False, verbose=False)
     curve: list[float] = []
     trainer.fit(train, valid, verbose=False, callback_fn=lambda epoch, value: curve.append(value))
     channel.send({"valid": curve, "test": trainer.evaluate(test)["ndcg@10"]})
+
+
+def _detect_anomaly(message: dict) -> None:
+    """RecBole's `sine.py` turns torch's anomaly detection on for every model, since all are imported together."""
+    torch.autograd.set_detect_anomaly(message["as_shipped"])
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -53,7 +54,14 @@ class Side:
                 cwd=folder,  # where RecBole leaves logs and checkpoints
                 env=environment,
             )
-        self.facts: dict[str, int] = self.ask(job)
+        assert self._process.stdin and self._process.stdout
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        self._send(job)
+
+    @cached_property
+    def facts(self) -> dict[str, int]:
+        """What it trains on, which it answers first."""
+        return self._answer()
 
     def ask(self, message: Any) -> Any:
         """Send one message and wait for its answer.
@@ -61,16 +69,16 @@ class Side:
         Raises:
             SideError: the process ended instead.
         """
-        try:
-            self._process.stdin.write(json.dumps(message) + "\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # what it wrote before it ended says more
-        return self.answer()
+        self._send(message)
+        return self._answer()
 
-    def answer(self) -> Any:
-        """Wait for one more answer."""
-        line = self._process.stdout.readline()
+    def _send(self, message: Any) -> None:
+        with suppress(BrokenPipeError):  # what it wrote before it ended says more
+            self._stdin.write(json.dumps(message) + "\n")
+            self._stdin.flush()
+
+    def _answer(self) -> Any:
+        line = self._stdout.readline()
         if not line:
             written = self._errors.read_text(encoding="utf-8", errors="replace").strip() or "without a word"
             raise SideError(f"{self.name}'s side stopped: {written.splitlines()[-1]}")
@@ -78,7 +86,6 @@ class Side:
 
     def close(self) -> None:
         """End the process."""
-        self._process.stdin.close()
         self._process.kill()
         self._process.wait()
 
@@ -100,17 +107,15 @@ def both_sides(
         )
         values = config.model_dump(mode="json")
         shared = {key: values[key] for key in SHARED_KEYS}
-        sides = {
-            OURS: Side(OURS, Path(sys.executable), "athwe_side.py", job | {"config": values}, folder),
-            THEIRS: Side(THEIRS, python, "recbole_side.py", job | {"settings": shared}, folder),
-        }
-        for side in sides.values():
-            stack.callback(side.close)
-        differing = [name for name in SAME if sides[OURS].facts[name] != sides[THEIRS].facts[name]]
+        ours = Side(OURS, Path(sys.executable), "athwe_side.py", job | {"config": values}, folder)
+        stack.callback(ours.close)
+        theirs = Side(THEIRS, python, "recbole_side.py", job | {"settings": shared}, folder)
+        stack.callback(theirs.close)
+        differing = [name for name in SAME if ours.facts[name] != theirs.facts[name]]
         if differing:
-            ours, theirs = ({name: side.facts[name] for name in differing} for side in sides.values())
-            raise SideError(f"on {dataset} the sides do not train on the same: {OURS} {ours}, {THEIRS} {theirs}")
-        yield sides
+            seen = " but ".join(f"{side.name} {[side.facts[name] for name in differing]}" for side in (ours, theirs))
+            raise SideError(f"on {dataset} the sides see other {', '.join(differing)}: {seen}")
+        yield {OURS: ours, THEIRS: theirs}
 
 
 def write_by_time(path: Path, root: Path, name: str, config: Config) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 
@@ -33,19 +34,29 @@ class Channel:
 class Turns:
     """Halts a training loop between steps, from inside `optimizer`: whatever the loop does is on the clock.
 
-    Each message received is a number of steps; each answer says how many samples they held and what they took.
+    Each message received names `steps`; each answer says how many samples they held and what they took.
+    `prepare` is given the message before a turn begins, off the clock.
     """
 
-    def __init__(self, channel: Channel, optimizer: Any, sample_count: int, batch_size: int):
+    def __init__(
+        self,
+        channel: Channel,
+        optimizer: Any,
+        sample_count: int,
+        batch_size: int,
+        prepare: Callable[[Any], None] = lambda message: None,
+    ):
         self._channel = channel
+        self._prepare = prepare
         self._step_sizes = [min(batch_size, sample_count - start) for start in range(0, sample_count, batch_size)]
         self._step = 0
         optimizer.register_step_post_hook(lambda *_: self._after_step())
         self._wait()
 
     def _wait(self) -> None:
-        self._steps_left = self._channel.receive()
-        self._samples = 0
+        message = self._channel.receive()
+        self._prepare(message)
+        self._steps_left, self._samples = message["steps"], 0
         self._started, self._cpu_started = time.perf_counter(), time.process_time()
 
     def _after_step(self) -> None:
