@@ -6,13 +6,15 @@
 Both sides train on the same samples with the same sizes and threads, in turns of some steps; a turn is everything that
 a training loop does: gathering, forward, backward, update. RecBole comes into an environment of its own on first use.
 As shipped it trains under torch's anomaly detection, left over from one of its models; the limits are for RecBole
-without it, which is faster, and the ratio to RecBole as shipped is told beside.
+without it, which is faster, and the ratio to RecBole as shipped is told beside. With more threads than idle cores the
+threads wait for each other and the ratio says nothing: look at the load average that is told, or use --threads 1.
 With --quality both train over seeds and the best epoch on validation is tested; a finished run is a line of --output
 and is not repeated. The means must lie within one standard deviation of each other, whichever is better.
 """
 
 import argparse
 import logging
+import os
 import sys
 import time
 from pathlib import Path
@@ -23,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from athwe.command_line import USER_ERROR, Parser, positive_int
 from athwe.config import Config
 from athwe.config_files import default_config_root, load_config, override_config
+from athwe.data.folders import find_dataset
 from athwe.errors import AthweError
 from benchmarks.measure import Check, progress, report
 from benchmarks.recbole_environment import default_environment, require_environment
@@ -66,7 +69,10 @@ def _parse() -> argparse.Namespace:
 
 
 def _run(options: argparse.Namespace) -> int:
+    for dataset in options.datasets:
+        find_dataset(dataset, options.dataset_root, load_config(dataset).data_path)  # known before two minutes of pip
     python = require_environment(options.environment)
+    load = os.getloadavg()[0]
     checks, facts = [], {}
     for dataset in options.datasets:
         files = [default_config_root() / "small.yaml"] if options.quality else []
@@ -75,7 +81,8 @@ def _run(options: argparse.Namespace) -> int:
         checks.append(check)
         facts |= {f"{dataset}: {name}": value for name, value in found.items()}
     title = "test NDCG@10 of SASRec against RecBole" if options.quality else "training speed of SASRec against RecBole"
-    return report(title, checks, facts | {"threads": options.threads}, options.json)
+    facts |= {"threads of each side": options.threads, "load average before": round(load, 1), "cores": os.cpu_count()}
+    return report(title, checks, facts, options.json)
 
 
 def compare_speed(
