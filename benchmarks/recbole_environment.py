@@ -15,7 +15,7 @@ REQUIREMENTS = """torch~=2.13.0 numpy<2 pandas<3 scipy scikit-learn tqdm pyyaml 
 PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1", "--timeout", "20")
 
 
-class EnvironmentError(AthweError):
+class RecBoleEnvironmentError(AthweError):
     """The environment that cannot be made."""
 
 
@@ -28,7 +28,7 @@ def require_environment(folder: Path) -> Path:
     """RecBole's Python; made on first use and after a change of what it holds, which takes about two minutes.
 
     Raises:
-        EnvironmentError: a folder that holds something else, or no way to install.
+        RecBoleEnvironmentError: a folder that holds something else, or no way to install.
     """
     python = folder / "bin" / "python"
     complete = folder / "complete.txt"
@@ -36,7 +36,7 @@ def require_environment(folder: Path) -> Path:
     if complete.is_file() and complete.read_text(encoding="utf-8") == content:
         return python
     if folder.exists() and not (folder / "pyvenv.cfg").is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise EnvironmentError(f"--environment {folder} is not a Python environment: name another folder")
+        raise RecBoleEnvironmentError(f"--environment {folder} is not a Python environment: name another folder")
     progress(f"making RecBole's environment in {folder}")
     _run(sys.executable, "-m", "venv", "--clear", str(folder))
     _run(str(python), *PIP, *REQUIREMENTS)
@@ -50,5 +50,5 @@ def _run(*command: str) -> None:
     if finished.returncode:
         lines = [line.strip() for line in (finished.stdout + finished.stderr).splitlines() if line.strip()]
         errors = [line for line in lines if "error" in line.lower()] or lines or ["no reason given"]
-        step = " ".join(command[1:4])
-        raise EnvironmentError(f"RecBole's environment cannot be made: {step} failed: {errors[-1]}")
+        step = " ".join(command[2:4])  # such as "pip install"
+        raise RecBoleEnvironmentError(f"RecBole's environment cannot be made: {step} failed: {errors[-1]}")
