@@ -16,8 +16,8 @@ _LIMITED_BY = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
     *("NUMEXPR_NUM_THREADS", "RAYON_NUM_THREADS"),
 )
-_IMPORTED_LATE = ("torch._dynamo", "sklearn_extra.cluster", "kmedoids", "sklearn.metrics")
-"""What the first optimizer and the first clustering of a process import, which takes seconds."""
+_IMPORTED_LATE = ("torch._dynamo",)
+"""What the first optimizer of a process imports, which takes seconds."""
 
 
 def thread_limits(cores: int) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """K-medoids in bounded memory against the published full method, which holds all distances: quality, memory, time.
 
-    python benchmarks/kmedoids.py [--json] [--dataset-root ../shared/data]
+    python benchmarks/medoids.py [--json] [--dataset-root ../shared/data]
 
 Both cluster the same whitened features with the same seed, each in a process of its own, which makes or reads the
 features too, so its peak memory includes everything. Made-up features have known clusters. ml-100k is compared where
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-sys.path.pop(0)  # this folder, where a file is named like the package kmedoids
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from athwe.config import Config
