@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from athwe.data.cluster_cache import cache_folder
+from athwe.data.cache import cache_folder
 from athwe.errors import AthweError
 from benchmarks.measure import progress
 
