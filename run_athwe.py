@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 
+from athwe.allocator import keep_freed_memory
 from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, positive_int
 from athwe.config import Config
 from athwe.config_files import load_config, override_config
@@ -38,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         format="%(message)s",
         handlers=[RichHandler(console=console, show_path=False, show_time=False)],
     )
+    keep_freed_memory()
     try:
         _run(_parse(arguments))
     except AthweError as error:

@@ -19,6 +19,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from athwe.allocator import keep_freed_memory
 from benchmarks.home_and_kitchen import make_catalogue, make_dataset, make_log
 from benchmarks.measure import Check, alternate, median_seconds, peak_memory_bytes, progress, report
 from benchmarks.train_step import make_step, make_trainer
@@ -41,6 +42,7 @@ def main() -> int:
     parser.add_argument("--batch", type=int, default=BATCH, help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    keep_freed_memory()
     if options.items:
         print(json.dumps(measure(options.items, options.loss, options.batch)))
         return 0

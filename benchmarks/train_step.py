@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from athwe.allocator import keep_freed_memory
 from athwe.config import Config
 from athwe.data import Catalogue, Dataset
 from athwe.training.trainer import Trainer
@@ -40,6 +41,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="one JSON line")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    keep_freed_memory()
     dataset = make_dataset(make_log())
     catalogue = make_catalogue(dataset)
     measure = versus_plain if options.plain else versus_floor

@@ -12,6 +12,7 @@ from typing import Any
 from ray import tune
 from ray.tune.result import DONE, SHOULD_CHECKPOINT
 
+from athwe.allocator import keep_freed_memory
 from athwe.config import Config
 from athwe.config_files import override_config
 from athwe.data import Dataset
@@ -20,7 +21,7 @@ from athwe.evaluation.recommendations import write_recommendations
 from athwe.training.trainer import EpochResult, Trainer
 from tuning.endings import failure_of
 from tuning.results import diagnostics_path, model_path, recommendations_path
-from tuning.worker import import_ahead, limit_threads, release_memory, resident_bytes, thread_counts
+from tuning.worker import forget_trial, import_ahead, limit_threads, resident_bytes, thread_counts
 
 START_SECONDS = "train/start_seconds"
 """Metric of a trial's first epoch: from when a ready worker got the trial to its first step."""
@@ -128,6 +129,7 @@ class TrialWorker(tune.Trainable):
     def setup(self, config: dict[str, Any], *, setting: TrialSetting, cores: int) -> None:
         """A new process, with its first proposal and the number of cores that it may use."""
         limit_threads(cores)
+        keep_freed_memory()
         import_ahead()
         self._setting = setting
         self.reset_config(config)
@@ -137,7 +139,7 @@ class TrialWorker(tune.Trainable):
         got_at = time.perf_counter()
         self._run: TrialRun | None = None
         self._failure: dict[str, Any] | None = None
-        release_memory()
+        forget_trial()
         self._run = TrialRun(self._setting, new_config, got_at)
         return True
 

@@ -1,16 +1,16 @@
 """What the process of a trial worker may use, and what it holds: cores, memory."""
 
-import ctypes
 import gc
 import importlib
 import importlib.util
 import os
-import sys
 from pathlib import Path
 
 import pyarrow
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
+
+from athwe.allocator import release_memory
 
 _LIMITED_BY = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
@@ -69,14 +69,13 @@ def import_ahead() -> None:
     gc.freeze()
 
 
-def release_memory() -> None:
-    """Give freed memory back to the system.
+def forget_trial() -> None:
+    """Give the memory of a trial that is over back to the system.
 
-    glibc keeps what a trial freed, and what another one asks for seldom fits into it: a worker's memory would grow.
+    What was kept of it seldom fits what another trial asks for: a worker's memory would grow.
     """
     gc.collect()
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
-        libc.malloc_trim(0)
+    release_memory()
 
 
 def resident_bytes() -> int | None:

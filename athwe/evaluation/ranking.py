@@ -1,6 +1,7 @@
 """One pass over all users and items: the rank of each target and the top-K (`PROTOCOL.md`, Evaluation)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,10 @@ BLOCK_ITEMS = 64
 
 
 Scorer = Callable[[Batch], Tensor]
-"""Scores (B, N) of all items, the padding item included, for a batch on the CPU; a new tensor, which is written to."""
+"""Scores (B, N) of all items, the padding item included, for a batch on the CPU; a new tensor, which is written to.
+
+Called from several threads, so modes that belong to a thread, such as `torch.no_grad`, are its own to set.
+"""
 
 
 class NonFiniteScoreError(AthweError):
@@ -69,37 +73,62 @@ def rank_targets(
     order = np.argsort(dataset.lengths(positions), kind="stable")
     rows = min(batch_size, rows_per_chunk(device_type, dataset.n_items, at_least=FEWEST_ROWS))
     chunks = [order[start : start + rows] for start in range(0, len(order), rows)]
-    results = [_rank_batch(score, dataset, positions[chunk], mask_seen) for chunk in chunks]
-    back = np.argsort(order)
-    target_rank, top_items, top_scores = (np.concatenate(parts)[back] for parts in zip(*results, strict=True))
-    return Ranking(positions, target_rank, top_items, top_scores, mask_seen)
+    k = min(TOP_K, dataset.n_items - 1)
+    ranking = Ranking(
+        positions=positions,
+        target_rank=np.empty(len(positions), np.int64),
+        top_items=np.empty((len(positions), k), np.int64),
+        top_scores=np.empty((len(positions), k), np.float32),
+        mask_seen=mask_seen,
+    )
+
+    def rank_chunk(chunk: np.ndarray) -> None:
+        _rank_batch(score, dataset, chunk, ranking)
+
+    _in_threads(rank_chunk, chunks, torch.get_num_threads() if device_type == "cpu" else 1)
+    return ranking
 
 
-def _rank_batch(
-    score: Scorer, dataset: Dataset, positions: np.ndarray, mask_seen: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _in_threads(work: Callable[[np.ndarray], None], chunks: Sequence[np.ndarray], threads: int) -> None:
+    """Each thread takes chunks of its own: they wait for each other once, not in every small operation."""
+    if threads == 1:
+        for chunk in chunks:
+            work(chunk)
+        return
+    try:
+        torch.set_num_threads(1)
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            for _ in pool.map(work, chunks):
+                pass
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _rank_batch(score: Scorer, dataset: Dataset, rows: np.ndarray, ranking: Ranking) -> None:
+    """Rank some rows, and write what comes of it into them."""
+    positions = ranking.positions[rows]
     batch = dataset.batch(positions)
     scores = score(batch)
     scores[:, 0] = -torch.inf
-    if mask_seen:
+    if ranking.mask_seen:
         row, item = (torch.as_tensor(index, device=scores.device) for index in dataset.seen(positions))
         scores[row, item] = -torch.inf
-    values, items = top_k(scores, min(TOP_K, scores.shape[1] - 1))
+    values, items = top_k(scores, ranking.top_items.shape[1])
     if values[:, 0].isnan().any():  # NaN sorts above every number
         raise NonFiniteScoreError("the model gives NaN scores: it has diverged, lower learning_rate")
-    rank = ranks_of(scores, batch.target.to(scores.device))
-    return rank.cpu().numpy(), items.cpu().numpy(), values.cpu().numpy()
+    ranking.top_scores[rows], ranking.top_items[rows] = values.cpu().numpy(), items.cpu().numpy()
+    ranking.target_rank[rows] = ranks_of(scores, batch.target.to(scores.device)).cpu().numpy()
 
 
 def ranks_of(scores: Float[Tensor, "batch items"], target: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:
-    """1-based ranks (B,) int64 of the targets, every tie counted against them.
+    """1-based ranks (B,) int64 of the targets, every tie counted against them. The scores are overwritten.
 
     >>> ranks_of(torch.tensor([[0.1, 0.9, 0.5], [0.3, 0.3, 0.3]]), torch.tensor([2, 2]))
     tensor([2, 3])
     """
     own = scores.gather(1, target[:, None])
-    at_least = torch.empty_like(scores)  # adding floats is faster than adding booleans, and exact up to 2**24 items
-    return torch.ge(scores, own, out=at_least).sum(dim=1).long()
+    # Adding floats is faster than adding booleans, and exact up to 2**24 items.
+    return torch.ge(scores, own, out=scores).sum(dim=1).long()
 
 
 def top_k(scores: Float[Tensor, "batch items"], k: int) -> tuple[Float[Tensor, "batch k"], Int[Tensor, "batch k"]]:

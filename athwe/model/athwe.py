@@ -39,8 +39,8 @@ class Encoded:
     """h_m, the state at the last valid position."""
     augmented: Float[Tensor, "batch features hidden"]
     """h of the txt and img streams with placeholders; none of them where there is no temporal contrast."""
-    squared: Float[Tensor, " width"]
-    """Σ z² over valid tokens, for the expert diversity."""
+    z: Float[Tensor, "batch length modalities hidden"]
+    """Input of the experts, for their diversity."""
 
 
 class ATHWE(nn.Module):
@@ -119,7 +119,7 @@ class ATHWE(nn.Module):
             parts["temporal_contrast"] = self._temporal_contrast(user, augmented, target)
         parts |= self._item_losses(step, catalogue, rows, weights)
         if "expert_diversity" in weights and self.experts is not None:
-            squared = torch.stack([part.squared for part in encoded]).sum(dim=0)
+            squared = torch.stack([part.z.float().flatten(2).square().sum(dim=(0, 1)) for part in encoded]).sum(dim=0)
             parts["expert_diversity"] = losses.expert_diversity(squared, self.experts.routed)
         return parts
 
@@ -129,11 +129,21 @@ class ATHWE(nn.Module):
         z = self.streams(batch.item_sequence, mask, tables)
         if self.alignment is not None:
             z = self.alignment(z, mask)
-        time_embedding = None if self.time_gap is None else self.time_gap(time_gaps(batch.timestamp, mask))
-        output = z
-        if self.experts is not None and time_embedding is not None:
-            output = self.experts(z.flatten(2), time_embedding).unflatten(-1, z.shape[2:])
-        return Tokens(mask, z, time_embedding, output)
+        if self.time_gap is None:
+            return Tokens(mask, z, None, z)
+        bucket = self.time_gap.buckets(time_gaps(batch.timestamp, mask))
+        time_embedding = self.time_gap.table(bucket)
+        return Tokens(mask, z, time_embedding, self._mix(z, bucket, time_embedding))
+
+    def _mix(self, z: Tensor, bucket: Tensor, time_embedding: Tensor) -> Tensor:
+        """Each token times its experts' scale, which without dropout is the same for all tokens of a bucket."""
+        if self.experts is None or self.time_gap is None:
+            return z
+        if self.training:
+            scale = self.experts(time_embedding)
+        else:
+            scale = nn.functional.embedding(bucket, self.experts(self.time_gap.table.weight))
+        return z * scale.to(z.dtype).unflatten(-1, z.shape[2:])
 
     def encode(
         self,
@@ -148,14 +158,11 @@ class ATHWE(nn.Module):
         """
         tokens = self.tokens(batch, tables)
         x = tokens.experts_output.permute(2, 0, 1, 3)  # (B, L, M, H) → (M, B, L, H)
-        streams = list(range(len(x)))
         if self.placeholder and placeholders is not None:
-            x = torch.cat([x, self._with_placeholders(tokens, placeholders)])
-            streams += [self.shape.modalities.index(name) for name in self.features]
-        encoded = self.encoders(x, torch.tensor(streams, device=x.device), batch.length).transpose(0, 1)
-        user, augmented = encoded.split([self.fusion.numel(), len(streams) - self.fusion.numel()], dim=1)
-        squared = tokens.z.float().flatten(2).square().sum(dim=(0, 1))
-        return Encoded(user, augmented, squared)
+            x = torch.cat([x, self._with_placeholders(tokens, placeholders)])  # txt and img are the last streams
+        encoded = self.encoders(x, batch.length).transpose(0, 1)
+        count = len(self.shape.modalities)
+        return Encoded(encoded[:, :count], encoded[:, count:], tokens.z)
 
     def score(
         self, user: Float[Tensor, "batch modalities hidden"], tables: Float[Tensor, "items modalities hidden"]

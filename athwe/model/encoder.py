@@ -30,7 +30,6 @@ class EncoderLayer(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "streams batch length hidden"],
-        streams: Int[Tensor, " streams"],
         last: Int[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "streams batch queries hidden"]:
         """All positions, or with `last` (the index of the last valid one) that one query alone.
@@ -43,15 +42,15 @@ class EncoderLayer(nn.Module):
         else:
             queries = x[:, torch.arange(x.shape[1], device=x.device), last][:, :, None]
             visible = (position <= last[:, None])[:, None, None]
-        attended = self.output(self._attend(queries, x, visible, streams), streams)
-        residual = self.attention_norm(queries + self.dropout(attended), streams)
-        fed = self.narrow(self.activation(self.widen(residual, streams)), streams)
-        return self.feed_forward_norm(residual + self.dropout(fed), streams)
+        attended = self.output(self._attend(queries, x, visible))
+        residual = self.attention_norm(queries + self.dropout(attended))
+        fed = self.narrow(self.activation(self.widen(residual)))
+        return self.feed_forward_norm(residual + self.dropout(fed))
 
-    def _attend(self, queries: Tensor, x: Tensor, visible: Tensor, streams: Tensor) -> Tensor:
+    def _attend(self, queries: Tensor, x: Tensor, visible: Tensor) -> Tensor:
         # Spelled out, since histories are short and the library's fused form draws its dropout serially on a CPU.
-        key, value = (self._split_heads(part) for part in self.key_value(x, streams).chunk(2, dim=-1))
-        query = self._split_heads(self.query(queries, streams)) / key.shape[-1] ** 0.5
+        key, value = (self._split_heads(part) for part in self.key_value(x).chunk(2, dim=-1))
+        query = self._split_heads(self.query(queries)) / key.shape[-1] ** 0.5
         weights = (query @ key.transpose(-2, -1)).masked_fill(~visible, -torch.inf).softmax(dim=-1)
         attended = self.attention_dropout(weights).to(value.dtype) @ value
         return attended.transpose(2, 3).flatten(3)  # (S, B, heads, Q, H/heads) → (S, B, Q, H)
@@ -72,11 +71,10 @@ class SequenceEncoders(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "streams batch length hidden"],
-        streams: Int[Tensor, " streams"],
         length: Int[Tensor, " batch"],
     ) -> Float[Tensor, "streams batch hidden"]:
-        """h: the output at the last valid position of each row; `streams` says whose encoder each stream takes."""
-        x = self.dropout(self.norm(x, streams))
+        """h: the output at the last valid position of each row."""
+        x = self.dropout(self.norm(x))
         for layer in self.layers[:-1]:
-            x = layer(x, streams)
-        return self.layers[-1](x, streams, last=length - 1)[:, :, 0]
+            x = layer(x)
+        return self.layers[-1](x, last=length - 1)[:, :, 0]

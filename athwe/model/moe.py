@@ -42,14 +42,12 @@ class TimeAwareExperts(nn.Module):
         self.routed = _initial_experts(config.routed_expert_nums, width, config.expert_initial_mean)
         self.router = TimeRouter(config, width) if config.routed_expert_nums else None
 
-    def forward(
-        self, z: Float[Tensor, "batch length width"], time_embedding: Float[Tensor, "batch length hidden"]
-    ) -> Float[Tensor, "batch length width"]:
-        """Scale the concatenated streams of every token by its experts."""
-        scale = self.shared.sum(dim=0)
+    def forward(self, time_embedding: Float[Tensor, "*tokens hidden"]) -> Float[Tensor, "*tokens width"]:
+        """What the concatenated streams z of every token are multiplied with: `Σ_shared θ_s + W Θ`."""
+        scale = self.shared.sum(dim=0).expand(*time_embedding.shape[:-1], -1)
         if self.router is not None:
-            scale = scale + self.router(time_embedding).to(z.dtype) @ self.routed.to(z.dtype)
-        return z * scale
+            scale = scale + self.router(time_embedding) @ self.routed
+        return scale
 
 
 def _initial_experts(count: int, width: int, mean: float) -> nn.Parameter:

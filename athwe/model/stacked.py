@@ -1,11 +1,12 @@
 """Layers for several streams at once: each stream has its own weights, one product serves them all.
 
+Streams beyond those with weights are the last ones once more, as the temporal contrast encodes text and images twice.
 The modalities' encoders have the same shape, so they run as one batched product: about a sixth less CPU time a step on
 `demo` in two alternating runs on a busy machine, a few percent on ml-100k. Not measured on a GPU.
 """
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 
@@ -17,12 +18,10 @@ class StackedLinear(nn.Module):
         self.weight = nn.Parameter(torch.randn(count, inputs, outputs) * initializer_range)
         self.bias = nn.Parameter(torch.zeros(count, 1, outputs))
 
-    def forward(
-        self, x: Float[Tensor, "streams batch length inputs"], streams: Int[Tensor, " streams"]
-    ) -> Float[Tensor, "streams batch length outputs"]:
-        """Row i of `x` goes through the weights of stream `streams[i]`; one may occur more than once."""
-        product = torch.baddbmm(self.bias[streams].to(x.dtype), x.flatten(1, 2), self.weight[streams].to(x.dtype))
-        return product.unflatten(1, x.shape[1:3])
+    def forward(self, x: Float[Tensor, "streams batch length inputs"]) -> Float[Tensor, "streams batch length outputs"]:
+        """Each stream through its own weights."""
+        bias, weight = (_for_streams(values, len(x)).to(x.dtype) for values in (self.bias, self.weight))
+        return torch.baddbmm(bias, x.flatten(1, 2), weight).unflatten(1, x.shape[1:3])
 
 
 class StackedLayerNorm(nn.Module):
@@ -34,9 +33,13 @@ class StackedLayerNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(count, 1, 1, width))
         self.bias = nn.Parameter(torch.zeros(count, 1, 1, width))
 
-    def forward(
-        self, x: Float[Tensor, "streams batch length width"], streams: Int[Tensor, " streams"]
-    ) -> Float[Tensor, "streams batch length width"]:
-        """Row i of `x` is scaled and shifted by stream `streams[i]`."""
+    def forward(self, x: Float[Tensor, "streams batch length width"]) -> Float[Tensor, "streams batch length width"]:
+        """Each stream scaled and shifted by its own weights."""
         normalised = nn.functional.layer_norm(x, x.shape[-1:], eps=self.epsilon)
-        return torch.addcmul(self.bias[streams], normalised, self.weight[streams])
+        return torch.addcmul(_for_streams(self.bias, len(x)), normalised, _for_streams(self.weight, len(x)))
+
+
+def _for_streams(values: Tensor, count: int) -> Tensor:
+    """The values of `count` streams: where there are more than have values, the last ones come a second time."""
+    again = count - len(values)
+    return torch.cat([values, values[-again:]]) if again else values

@@ -36,6 +36,15 @@ def wavelet_matrices(length: int, levels: int) -> tuple[Tensor, Tensor, tuple[in
     return analysis.contiguous(), synthesis[:, 0, :length].T.contiguous(), sizes
 
 
+@functools.lru_cache(maxsize=256)
+def _matrices_on(
+    length: int, levels: int, device: torch.device, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, tuple[int, ...]]:
+    """`wavelet_matrices` where they are needed: a copy to a GPU in every step would make it wait."""
+    analysis, synthesis, sizes = wavelet_matrices(length, levels)
+    return analysis.to(device, dtype), synthesis.to(device, dtype), sizes
+
+
 class WaveletAlignment(nn.Module):
     """`x_m + ω_m (IDWT(Σ_s σ(G_{m,s} c_s) ⊙ c_s) − x_m)`, one gate matrix per (band, target, source)."""
 
@@ -52,16 +61,10 @@ class WaveletAlignment(nn.Module):
         self, x: Float[Tensor, "batch length modalities hidden"], mask: Bool[Tensor, "batch length"]
     ) -> Float[Tensor, "batch length modalities hidden"]:
         """Aligned streams, zero at padding."""
-        return (x + self.residual(x)) * mask[:, :, None, None]
-
-    def residual(
-        self, x: Float[Tensor, "batch length modalities hidden"]
-    ) -> Float[Tensor, "batch length modalities hidden"]:
-        """`ω (y − x)`, before padding is masked."""
-        _, synthesis, _ = self._matrices(x)
-        fused = torch.cat([self._fuse(band, gate) for band, gate in self._bands(x)], dim=1)
-        y = (synthesis @ fused.flatten(2)).unflatten(-1, x.shape[2:])
-        return self.weight[:, None] * (y - x)
+        _, synthesis, _ = _matrices_on(x.shape[1], self.levels, x.device, x.dtype)
+        fused = torch.cat([self._fuse(band, gate) for band, gate in self._bands(x)])
+        y = (synthesis @ fused.flatten(1)).unflatten(1, (len(x), *x.shape[2:])).transpose(0, 1)
+        return torch.lerp(x, y.to(x.dtype), self.weight[:, None].to(x.dtype)) * mask[:, :, None, None]
 
     @torch.no_grad()
     def gate_strength(self, x: Float[Tensor, "batch length modalities hidden"]) -> list[float]:
@@ -73,21 +76,18 @@ class WaveletAlignment(nn.Module):
             strengths.append(float((opened * weight).sum() / weight.sum().clamp_min(1e-12)))
         return strengths
 
-    def _matrices(self, x: Tensor) -> tuple[Tensor, Tensor, tuple[int, ...]]:
-        analysis, synthesis, sizes = wavelet_matrices(x.shape[1], self.levels)
-        return analysis.to(x, non_blocking=True), synthesis.to(x, non_blocking=True), sizes
-
     def _bands(self, x: Tensor) -> list[tuple[Tensor, Tensor]]:
-        analysis, _, sizes = self._matrices(x)
-        coefficients = (analysis @ x.flatten(2)).unflatten(-1, x.shape[2:])
-        return list(zip(coefficients.split(sizes, dim=1), self.gate, strict=True))
+        """Each band (size, B, sources, H) with its gates; positions lead, so that one product makes them all."""
+        analysis, _, sizes = _matrices_on(x.shape[1], self.levels, x.device, x.dtype)
+        coefficients = (analysis @ x.transpose(0, 1).flatten(1)).unflatten(1, (len(x), *x.shape[2:]))
+        return list(zip(coefficients.split(sizes), self.gate, strict=True))
 
     @staticmethod
     def _fuse(
-        band: Float[Tensor, "batch size sources hidden"], gate: Float[Tensor, "targets sources hidden hidden"]
-    ) -> Float[Tensor, "batch size targets hidden"]:
+        band: Float[Tensor, "size batch sources hidden"], gate: Float[Tensor, "targets sources hidden hidden"]
+    ) -> Float[Tensor, "size batch targets hidden"]:
         """Sum over sources of what each gate lets through; σ(0)·0 = 0 keeps padding silent."""
-        coefficient = band.flatten(0, 1).transpose(0, 1)  # (B, T, S, H) → (S, B·T, H)
+        coefficient = band.flatten(0, 1).transpose(0, 1)  # (T, B, S, H) → (S, T·B, H)
         product = coefficient @ gate.permute(1, 3, 0, 2).flatten(2)  # (M, S, out, in) → (S, in, M·out)
-        passed = torch.sigmoid(product).unflatten(-1, (len(gate), -1)) * coefficient[:, :, None]
+        passed = product.sigmoid_().unflatten(-1, (len(gate), -1)) * coefficient[:, :, None]
         return passed.sum(dim=0).unflatten(0, band.shape[:2])

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from athwe.config import Config
-from athwe.data import Catalogue, Dataset, build_catalogue
+from athwe.data import Batch, Catalogue, Dataset, build_catalogue
 from athwe.data.split import Split
 from athwe.errors import CheckpointError, DivergedError
 from athwe.evaluation.metrics import mean_metrics
@@ -101,21 +101,26 @@ class Trainer:
 
     def rank(self, split: Split) -> Ranking:
         """Rank the targets of a split with the current weights."""
-        self.model.eval()
-        with torch.no_grad(), autocast(self.device, self.config.precision):
-            return rank_targets(
-                self.scorer(),
-                self.dataset,
-                self.dataset.positions(split),
-                batch_size=self.config.eval_batch_size,
-                mask_seen=self.config.mask_seen,
-                device_type=self.device.type,
-            )
+        return rank_targets(
+            self.scorer(),
+            self.dataset,
+            self.dataset.positions(split),
+            batch_size=self.config.eval_batch_size,
+            mask_seen=self.config.mask_seen,
+            device_type=self.device.type,
+        )
 
     def scorer(self) -> Scorer:
         """Scores by the current weights, on the device, the item tables made once."""
-        tables = self.model.item_tables(self.catalogue)
-        return lambda batch: self.model(batch.to(self.device), tables).float()
+        self.model.eval()
+        with torch.no_grad(), autocast(self.device, self.config.precision):
+            tables = self.model.item_tables(self.catalogue)
+
+        def score(batch: Batch) -> Tensor:
+            with torch.no_grad(), autocast(self.device, self.config.precision):
+                return self.model(batch.to(self.device), tables).float()
+
+        return score
 
     def evaluate(self, split: Split) -> dict[str, float]:
         """Metrics of a split with the best epoch's weights, keyed `<split>/<name>`."""

@@ -13,7 +13,7 @@ from tuning.worker import thread_limits
 ROOT = Path(__file__).resolve().parents[2]
 HOLES = """
 import threading
-from tuning.worker import release_memory, resident_bytes
+from tuning.worker import forget_trial, resident_bytes
 
 def trial():
     blocks = [b"x" * 50_000 for _ in range(6_000)]
@@ -24,7 +24,7 @@ thread = threading.Thread(target=trial)
 thread.start()
 thread.join()
 before = resident_bytes()
-release_memory()
+forget_trial()
 print((before - resident_bytes()) / 1e6)
 """
 

@@ -173,7 +173,8 @@ def test_parity_of_tokens(golden, model, catalogue, batch):
     valid = tokens.mask
     assert_close(tokens.time_embedding[valid], golden["output/time_embedding"][valid])
     assert_close(tokens.experts_output.flatten(2)[valid], golden["output/moe_output"][valid])
-    residual = model.alignment.residual(model.streams(batch.item_sequence, valid, tables)).flatten(2)
+    streams = model.streams(batch.item_sequence, valid, tables)
+    residual = (model.alignment(streams, valid) - streams).flatten(2)
     assert_close(residual[valid], golden["output/wavelet_residual"][valid])
 
 
