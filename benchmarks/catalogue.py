@@ -15,13 +15,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-import torch
-
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from athwe.allocator import keep_freed_memory
 from benchmarks.home_and_kitchen import make_catalogue, make_dataset, make_log
-from benchmarks.measure import Check, alternate, median_seconds, peak_memory_bytes, progress, report
+from benchmarks.measure import (
+    Check,
+    alternate,
+    make_parser,
+    median_seconds,
+    peak_memory_bytes,
+    progress,
+    report,
+    set_up,
+)
 from benchmarks.train_step import make_step, make_trainer
 
 SIZES = (10_000, 100_000, 1_000_000)
@@ -34,15 +40,12 @@ Run = tuple[int, str, int]
 
 def main() -> int:
     """Measure every run in turn, or one of them in this process."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--json", action="store_true", help="one JSON line")
+    parser = make_parser(__doc__)
     parser.add_argument("--items", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--loss", default="full", help=argparse.SUPPRESS)
     parser.add_argument("--batch", type=int, default=BATCH, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    keep_freed_memory()
+    set_up(options)
     if options.items:
         print(json.dumps(measure(options.items, options.loss, options.batch)))
         return 0

@@ -7,7 +7,6 @@ history, scores all items, and keeps each target's rank and the top 50. Memory i
 user twice over adds to the peak (results are 0.6 kB a user) must be nothing beside their scores.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -16,11 +15,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from athwe.allocator import keep_freed_memory
 from athwe.evaluation.ranking import rank_targets
 from athwe.training.trainer import Trainer
 from benchmarks.home_and_kitchen import make_catalogue, make_dataset, make_log
-from benchmarks.measure import Check, alternate, median_seconds, peak_memory_bytes, report
+from benchmarks.measure import Check, alternate, make_parser, median_seconds, peak_memory_bytes, report, set_up
 from benchmarks.train_step import make_trainer
 
 REPEATS = 2
@@ -29,13 +27,10 @@ BATCH = 1024
 
 def main() -> int:
     """Measure, and give 0 where every limit is kept."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser = make_parser(__doc__)
     parser.add_argument("--repeats", type=int, default=REPEATS)
-    parser.add_argument("--json", action="store_true", help="one JSON line")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    keep_freed_memory()
+    set_up(options)
     dataset = make_dataset(make_log())
     trainer = make_trainer(dataset, make_catalogue(dataset))
     positions = dataset.positions("valid")

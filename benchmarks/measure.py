@@ -1,5 +1,6 @@
 """What the benchmarks share: alternating timings, peak memory, and one way to report a ratio against its limit."""
 
+import argparse
 import json
 import resource
 import sys
@@ -8,8 +9,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from statistics import median
 
+import torch
 from rich.console import Console
 from rich.table import Table
+
+from athwe.allocator import keep_freed_memory
+
+
+def make_parser(description: str | None) -> argparse.ArgumentParser:
+    """The flags that every measurement of a step or a ranking takes."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--json", action="store_true", help="one JSON line")
+    return parser
+
+
+def set_up(options: argparse.Namespace) -> None:
+    """Compute as a trial does: with so many threads, and freed memory kept."""
+    torch.set_num_threads(options.threads)
+    keep_freed_memory()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ The floor is timed in the same run, in turn with the step: the score and its two
 projections and their weight gradients, and one cross-entropy pass over (1024, 28,238). The step makes its batch, too.
 """
 
-import argparse
 import itertools
 import sys
 from collections.abc import Callable, Iterator
@@ -18,12 +17,11 @@ from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from athwe.allocator import keep_freed_memory
 from athwe.config import Config
 from athwe.data import Catalogue, Dataset
 from athwe.training.trainer import Trainer
 from benchmarks.home_and_kitchen import FEATURE_WIDTH, ITEMS, make_catalogue, make_dataset, make_log
-from benchmarks.measure import Check, alternate, median_seconds, peak_memory_bytes, report
+from benchmarks.measure import Check, alternate, make_parser, median_seconds, peak_memory_bytes, report, set_up
 from benchmarks.plain_athwe import PlainATHWE
 
 MODALITIES = 3
@@ -34,14 +32,11 @@ TOLERANCE = 1e-4
 
 def main() -> int:
     """Measure what was asked for; the exit code says whether every limit is kept."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("--plain", action="store_true", help="compare with the plain equations instead of the floor")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--repeats", type=int, default=None)
-    parser.add_argument("--json", action="store_true", help="one JSON line")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    keep_freed_memory()
+    set_up(options)
     dataset = make_dataset(make_log())
     catalogue = make_catalogue(dataset)
     measure = versus_plain if options.plain else versus_floor

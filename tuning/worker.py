@@ -2,7 +2,6 @@
 
 import gc
 import importlib
-import importlib.util
 import os
 from pathlib import Path
 
@@ -16,8 +15,6 @@ _LIMITED_BY = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
     *("NUMEXPR_NUM_THREADS", "RAYON_NUM_THREADS"),
 )
-_IMPORTED_LATE = ("torch._dynamo",)
-"""What the first optimizer of a process imports, which takes seconds."""
 
 
 def thread_limits(cores: int) -> dict[str, str]:
@@ -62,9 +59,7 @@ def import_ahead() -> None:
 
     A collection would otherwise go through a million objects of libraries that nobody lets go of.
     """
-    for name in _IMPORTED_LATE:
-        if importlib.util.find_spec(name.partition(".")[0]) is not None:
-            importlib.import_module(name)
+    importlib.import_module("torch._dynamo")  # the first optimizer of a process would, and it takes seconds
     gc.collect()
     gc.freeze()
 
