@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
 from athwe.config import Config
@@ -18,18 +18,18 @@ class Catalogue:
     """Features, categories and cluster labels of N items, row 0 the padding."""
 
     n_items: int
-    features: dict[str, Float32[Tensor, "N _"]]
-    """Of the modalities in use but `item`; row 0 and items without features are zero."""
+    features: dict[str, Float[Tensor, "N _"]]
+    """Of the modalities in use but `item`, fp32 or autocast's type; row 0 and items without features are zero."""
     attributes: Float32[Tensor, "N A"] | None
     """Multi-hot categories; row 0 is zero."""
     clusters: dict[str, Int64[Tensor, " N"]]
     """A label of each modality with features; -1 where an item has none. Empty where no loss wants them."""
 
-    def to(self, device: torch.device | str) -> "Catalogue":
-        """The same catalogue on `device`."""
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> "Catalogue":
+        """The same catalogue on `device`, its features as `dtype`: what autocast would make of them in every step."""
         return Catalogue(
             n_items=self.n_items,
-            features={name: tensor.to(device) for name, tensor in self.features.items()},
+            features={name: tensor.to(device, dtype) for name, tensor in self.features.items()},
             attributes=None if self.attributes is None else self.attributes.to(device),
             clusters={name: tensor.to(device) for name, tensor in self.clusters.items()},
         )

@@ -23,7 +23,7 @@ from athwe.model.shape import ModelShape
 from athwe.model.step import PART_OVERHEAD_TOKENS, Step
 from athwe.seeding import seed_everything
 from athwe.training.checkpoint import MODEL, TRAINING, read_checkpoint, write_checkpoint
-from athwe.training.device import autocast, resolve_device
+from athwe.training.device import AUTOCAST_TYPES, autocast, resolve_device
 from athwe.training.diagnostics import diagnose
 from athwe.training.early_stopping import EarlyStopping
 from athwe.training.negatives import NegativeSampler
@@ -60,7 +60,7 @@ class Trainer:
         self.device = resolve_device(config.device)
         seed_everything(config.seed)
         host_catalogue = catalogue or build_catalogue(dataset, config)
-        self.catalogue = host_catalogue.to(self.device)
+        self.catalogue = host_catalogue.to(self.device, AUTOCAST_TYPES.get(config.precision))
         self.model = ATHWE(config, ModelShape.of(dataset, host_catalogue, config.modalities)).to(self.device)
         self.optimizer = torch.optim.Adam(
             self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
@@ -113,14 +113,18 @@ class Trainer:
     def scorer(self) -> Scorer:
         """Scores by the current weights, on the device, the item tables made once."""
         self.model.eval()
-        with torch.no_grad(), autocast(self.device, self.config.precision):
-            tables = self.model.item_tables(self.catalogue)
+        tables = self._item_tables()
 
         def score(batch: Batch) -> Tensor:
             with torch.no_grad(), autocast(self.device, self.config.precision):
                 return self.model(batch.to(self.device), tables).float()
 
         return score
+
+    def _item_tables(self) -> Tensor:
+        """E of all items by the current weights, without gradients, in autocast's type."""
+        with torch.no_grad(), autocast(self.device, self.config.precision):
+            return self.model.item_tables(self.catalogue)
 
     def evaluate(self, split: Split) -> dict[str, float]:
         """Metrics of a split with the best epoch's weights, keyed `<split>/<name>`."""
@@ -141,7 +145,7 @@ class Trainer:
     def diagnostics(self) -> dict:
         """What the best epoch's model has learned, JSON-able (`diagnose`)."""
         with self.best_model() as model, torch.no_grad():
-            return diagnose(model, model.item_tables(self.catalogue), self.dataset, self.device)
+            return diagnose(model, self._item_tables().float(), self.dataset, self.device)
 
     def save_model(self, path: str | Path) -> None:
         """Write the best epoch's model: all that `athwe.load` needs."""
@@ -262,9 +266,9 @@ class Trainer:
         }
 
     def _model_part(self) -> tuple[dict[str, Tensor], dict]:
-        with self.best_model() as model, torch.no_grad():
+        with self.best_model() as model:
             tensors = {f"weight.{name}": value for name, value in _copy(model.state_dict()).items()}
-            return tensors | {"tables": model.item_tables(self.catalogue).cpu()}, self._facts()
+            return tensors | {"tables": self._item_tables().float().cpu()}, self._facts()
 
     def _training_part(self) -> tuple[dict[str, Tensor], dict]:
         optimizer = self.optimizer.state_dict()

@@ -117,10 +117,14 @@ def test_gradients_are_clipped(tiny_config, tiny_dataset):
     assert float(torch.stack(norms).norm()) <= 1e-3 * 1.001
 
 
-@pytest.mark.parametrize("precision", ["bf16"])
-def test_autocast_trains(tiny_config, tiny_dataset, precision):
-    _, results = train(tiny_config, tiny_dataset, precision=precision)
+def test_bf16_trains_on_features_cast_once_and_saves_fp32(tiny_config, tiny_dataset, tmp_path):
+    trainer, results = train(tiny_config, tiny_dataset, precision="bf16")
     assert all(np.isfinite(value) for result in results for value in result.metrics.values())
+    assert {features.dtype for features in trainer.catalogue.features.values()} == {torch.bfloat16}
+    trainer.save_model(tmp_path / "model")
+    recommender = athwe.load(tmp_path / "model", device="cpu")
+    assert recommender.tables.dtype == torch.float32
+    assert recommender.recommend(["i1", "i4"], [1_400_000_000, 1_400_050_000], k=5)
 
 
 def test_a_gpu_that_is_not_there_is_refused(tiny_config, tiny_dataset):
