@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from athwe.config import Config
 from benchmarks.measure import Check, progress, report
-from tuning.store import COMPLETE, Store
+from tuning.schema import COMPLETE
+from tuning.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
 TRIALS, CONCURRENCY, EPOCHS = 16, 2, 5

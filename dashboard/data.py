@@ -9,8 +9,8 @@ from datetime import timedelta
 import pandas as pd
 import streamlit as st
 
-from tuning import store as tables
-from tuning.store import DEFAULT_URL, Store, StoreError
+from tuning import schema
+from tuning.store import DEFAULT_URL, Store, StoreError, now
 
 SILENT_AFTER = timedelta(minutes=5)
 """A search that gave no sign of life for so long may have been killed."""
@@ -42,7 +42,7 @@ def studies(url: str) -> pd.DataFrame:
     """One row a study, newest first, with `activity`, `finished` trials, `progress` 0..1 and `seconds`."""
     frame = open_store(url).studies()
     frame["activity"] = [activity(row) for row in frame.to_dict("records")]
-    frame["finished"] = frame[[tables.COMPLETE, tables.PRUNED, tables.FAIL]].sum(axis=1)
+    frame["finished"] = frame[[schema.COMPLETE, schema.PRUNED, schema.FAIL]].sum(axis=1)
     frame["progress"] = (frame["finished"] / frame["trials_asked"].clip(lower=1)).clip(upper=1.0)
     ends = pd.to_datetime(frame["ended_at"])
     last_sign = pd.to_datetime(frame["heartbeat_at"]).fillna(pd.to_datetime(frame["created_at"]))
@@ -56,7 +56,7 @@ def activity(study: dict) -> str:
     if not pd.isna(study["ended_at"]):
         return ENDED
     heard = study["created_at"] if pd.isna(study["heartbeat_at"]) else study["heartbeat_at"]
-    return ACTIVE if tables.now() - heard < SILENT_AFTER else SILENT
+    return ACTIVE if now() - heard < SILENT_AFTER else SILENT
 
 
 @_cached
@@ -81,8 +81,8 @@ def trials(url: str, study_name: str) -> pd.DataFrame:
         frame[name] = frame[name].astype(object).where(frame[name].notna(), None)
     frame["best_epoch"] = frame["best_epoch"].astype("Int64")
     start, end = pd.to_datetime(frame["started_at"]), pd.to_datetime(frame["ended_at"])
-    running = frame["state"] == tables.RUNNING
-    frame["seconds"] = (end.mask(running & end.isna(), tables.now()) - start).dt.total_seconds()
+    running = frame["state"] == schema.RUNNING
+    frame["seconds"] = (end.mask(running & end.isna(), now()) - start).dt.total_seconds()
     return frame
 
 
@@ -107,7 +107,7 @@ def test_looks(url: str, study_name: str) -> int:
 
 def best_trials(frame: pd.DataFrame, direction: str, count: int) -> list[int]:
     """Numbers of the best COMPLETE trials; of PRUNED and RUNNING ones only where those do not suffice."""
-    ranked = frame[frame["value"].notna()].assign(unfinished=lambda rows: rows["state"] != tables.COMPLETE)
+    ranked = frame[frame["value"].notna()].assign(unfinished=lambda rows: rows["state"] != schema.COMPLETE)
     ranked = ranked.sort_values(["unfinished", "value"], ascending=[True, direction == "minimize"], kind="stable")
     return ranked["number"].head(count).tolist()
 

@@ -7,7 +7,7 @@ import torch
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 
 from athwe.errors import AthweError, DivergedError
-from tuning.store import COMPLETE, DIVERGED, EXCEPTION, FAIL, OUT_OF_MEMORY, PRUNED, WORKER_LOST
+from tuning.schema import COMPLETE, DIVERGED, EXCEPTION, FAIL, OUT_OF_MEMORY, PRUNED, WORKER_LOST
 
 
 @dataclass(frozen=True)

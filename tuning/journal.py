@@ -22,7 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tuning.endings import Ending
 from tuning.results import copy_results
-from tuning.store import CANCELLED, FAIL, INVALID, RUNNING, Store, StoreError, now
+from tuning.schema import CANCELLED, FAIL, INVALID, RUNNING
+from tuning.store import Store, StoreError, now
 
 logger = logging.getLogger(__name__)
 

@@ -17,8 +17,9 @@ from tuning.store import Store
 DEFAULT_DATASET = "demo"
 PATHS = ("config", "search_space", "dataset_root")
 STUDY_FLAGS = (
-    *("dataset", *PATHS, "set", "trials", "epochs", "time_budget"),
-    *("concurrency", "cpus_per_trial", "gpus_per_trial", "sampler", "pruner", "seed"),
+    *("dataset", *PATHS, "set", "trials", "epochs", "time_budget", "trial_timeout", "also_minimize"),
+    *("concurrency", "cpus_per_trial", "gpus_per_trial", "sampler", "pruner", "audit_share", "seed"),
+    *("keep_models", "most_memory_gigabytes", "most_train_seconds"),
 )
 """Flags that say what a study is; they are stored, so that `--resume --study NAME` needs no other."""
 
@@ -44,6 +45,7 @@ class Plan:
             cpus_per_trial=self.cpus_per_trial,
             gpus_per_trial=gpus_per_trial,
             time_budget_seconds=self.flags.get("time_budget"),
+            trial_timeout_seconds=self.flags.get("trial_timeout"),
             flags=dict(self.flags),
             git_sha=git_sha(),
             versions=package_versions(),
@@ -63,9 +65,7 @@ def make_plan(flags: Mapping[str, Any]) -> Plan:
         AthweError: a key, value, file, data set or search space that cannot be used.
     """
     name = flags.get("dataset") or DEFAULT_DATASET
-    settings = read_settings(Path(flags["search_space"]) if flags.get("search_space") else None).with_flags(
-        trials=flags.get("trials"), sampler=flags.get("sampler"), pruner=flags.get("pruner")
-    )
+    settings = read_settings(Path(flags["search_space"]) if flags.get("search_space") else None).with_flags(flags)
     overrides = [*settings.config_overrides(), *flags.get("set", ())]
     overrides += [f"{key}={flags[key]}" for key in ("epochs", "seed") if flags.get(key) is not None]
     config = load_config(name, files=flags.get("config", ()), overrides=overrides)

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tuning.journal import TrialRecord, asked_for
-from tuning.store import COMPLETE, FAIL, PRUNED, RUNNING, now
+from tuning.schema import COMPLETE, FAIL, PRUNED, RUNNING
+from tuning.store import now
 
 _REFRESH_SECONDS = 0.5
 _PLAIN_SECONDS = 30.0

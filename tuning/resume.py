@@ -13,7 +13,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tuning.errors import SearchError
 from tuning.sampler import RESUME_CHECKPOINT, RETRY_OF
-from tuning.store import CANCELLED, FAIL, INVALID, RUNNING, WORKER_LOST, Store, now
+from tuning.schema import CANCELLED, FAIL, INVALID, RUNNING, WORKER_LOST
+from tuning.store import Store, now
 
 logger = logging.getLogger(__name__)
 

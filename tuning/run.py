@@ -3,19 +3,19 @@
 import logging
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from optuna import Study
 from ray import tune
-from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
 from athwe.data import Dataset
 from tuning.callback import SearchCallback
 from tuning.journal import Journal
 from tuning.progress import Progress
+from tuning.pruner import make_scheduler
 from tuning.sampler import OptunaSearcher
 from tuning.spec import Spec
 from tuning.store import now
@@ -66,39 +66,6 @@ def interrupts(stop: StopRequest) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-class SparingASHA(ASHAScheduler):
-    """ASHA that lets one configuration train to its end, so that every other one can be compared with it.
-
-    It is known by its parameters, since it has another number where it goes on after its driver died. It counts on the
-    rungs like any trial.
-    """
-
-    def __init__(self, spared: Mapping[str, Any], **options: Any):
-        super().__init__(**options)
-        self._spared = dict(spared)
-
-    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """Whether the trial goes on."""
-        decision = super().on_trial_result(tune_controller, trial, result)
-        return TrialScheduler.CONTINUE if trial.config["params"] == self._spared else decision
-
-
-def make_scheduler(spec: Spec) -> TrialScheduler:
-    """The Ray scheduler that prunes, by our own 1-based epoch; never the configuration at hand, which is trial 0."""
-    if spec.settings.pruner.name == "none":
-        return FIFOScheduler()
-    epochs = spec.config.epochs
-    return SparingASHA(
-        spared=spec.settings.space.of(spec.config),
-        time_attr="epoch",
-        metric=spec.objective,
-        mode="max" if spec.direction == "maximize" else "min",
-        max_t=epochs,
-        grace_period=spec.settings.pruner.first_rung(epochs),
-        reduction_factor=spec.settings.pruner.reduction_factor,
-    )
 
 
 def run_trials(

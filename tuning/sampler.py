@@ -14,9 +14,9 @@ from athwe.config import Config
 from athwe.config_files import override_config
 from athwe.errors import ConfigError
 from tuning.journal import DATABASE_AWAY, Journal
+from tuning.schema import CANCELLED, INVALID, WORKER_LOST
 from tuning.space import SearchSpace
 from tuning.spec import SamplerSettings
-from tuning.store import CANCELLED, INVALID, WORKER_LOST
 
 logger = logging.getLogger(__name__)
 

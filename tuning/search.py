@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 if __name__ == "__main__":  # this file's folder comes first on the path then; our packages are in the one above
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
@@ -14,6 +14,7 @@ from rich.console import Console
 
 from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, positive_int
 from athwe.errors import AthweError
+from tuning.choices import Cost, PrunerName, SamplerName
 from tuning.quiet import ConsoleLog, be_quiet
 from tuning.store import DEFAULT_URL, StoreError
 
@@ -34,11 +35,17 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--trials", type=positive_int, help="finished trials asked for")
     add("--epochs", type=positive_int, help="epochs a trial at most")
     add("--time-budget", type=_positive_float, metavar="SECONDS", help="end the search after this time")
+    add("--trial-timeout", type=_positive_float, metavar="SECONDS", help="end a trial whose epoch takes longer")
     add("--concurrency", type=positive_int, help="trials at once (default: as many as fit)")
     add("--cpus-per-trial", type=positive_int, help="cores of one trial (default: 1)")
     add("--gpus-per-trial", type=_share, help="GPUs, or a share of one (default: 1 where there are GPUs)")
-    add("--sampler", choices=("tpe", "random"))
-    add("--pruner", choices=("asha", "none"))
+    add("--also-minimize", nargs="+", choices=get_args(Cost), help="further objectives beside the metric")
+    add("--most-memory-gigabytes", type=_positive_float, help="a trial that needs more is infeasible")
+    add("--most-train-seconds", type=_positive_float, help="a trial that trains longer is infeasible")
+    add("--sampler", choices=get_args(SamplerName))
+    add("--pruner", choices=get_args(PrunerName))
+    add("--audit-share", type=_fraction, help="share of pruned trials that are finished to judge the pruner")
+    add("--keep-models", type=positive_int, help="trials whose best model is kept (default: 10)")
     add("--seed", type=int, help="of sampler and training (default: the configuration's)")
     add("--study", help="name (default: <dataset>-<UTC time>)")
     add("--store", default=DEFAULT_URL, metavar="URL", help="SQLAlchemy URL (default: %(default)s)")
@@ -72,6 +79,10 @@ def _search(arguments: argparse.Namespace) -> int:
 
 def _positive_float(text: str) -> float:
     return _number(float, text, "a number above 0", lambda value: 0 < value < float("inf"))
+
+
+def _fraction(text: str) -> float:
+    return _number(float, text, "a number from 0 to 1", lambda value: 0 <= value <= 1)
 
 
 def _share(text: str) -> float:

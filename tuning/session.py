@@ -27,8 +27,9 @@ from tuning.results import write_data
 from tuning.resume import finished_count, requeue_unfinished, require_no_driver
 from tuning.run import StopRequest, run_trials
 from tuning.sampler import make_sampler
+from tuning.schema import FAIL, INVALID
 from tuning.spec import Spec, study_name
-from tuning.store import DEFAULT_URL, FAIL, INVALID, Store, StoreError, display_url, now
+from tuning.store import DEFAULT_URL, Store, StoreError, display_url, now
 from tuning.summary import failures, json_line, next_commands, print_summary, save_importances
 
 logger = logging.getLogger(__name__)

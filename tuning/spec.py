@@ -11,11 +11,10 @@ from pydantic import Field, ValidationError, field_validator
 from athwe.config import Config
 from athwe.config_files import default_config_root, read_yaml, suggestion
 from athwe.errors import ConfigError
+from tuning.choices import Cost, PrunerName, SamplerName
 from tuning.space import SearchSpace, Section
 from tuning.store import now
 
-SamplerName = Literal["tpe", "random"]
-PrunerName = Literal["asha", "none"]
 Positive = Annotated[int, Field(ge=1)]
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -36,10 +35,22 @@ class PrunerSettings(Section):
     """One in this many trials goes on past each rung."""
     grace_epochs: Positive | None = None
     """First rung, in epochs. None: a fifth of the epochs, at least one."""
+    audit_share: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Share of the trials to be pruned that train to their end all the same, so that the pruner can be judged. The
+    first of a study is always among them, unless the share is 0."""
 
     def first_rung(self, epochs: int) -> int:
         """The epoch before which no trial is pruned, 1-based."""
         return min(self.grace_epochs or max(1, epochs // 5), epochs)
+
+
+class Limits(Section):
+    """What a trial may need. One that needs more is stopped, and the sampler learns that it cannot be had."""
+
+    memory_gigabytes: Annotated[float, Field(gt=0)] | None = None
+    """Most memory of its worker, GPU memory where it trains on one, 10⁹ bytes."""
+    train_seconds: Annotated[float, Field(gt=0)] | None = None
+    """Longest training, in seconds."""
 
 
 class SearchSettings(Section):
@@ -49,8 +60,13 @@ class SearchSettings(Section):
     """Metric to optimise, such as valid/ndcg@10. None: the config's valid_metric."""
     direction: Literal["maximize", "minimize"] | None = None
     """None: as the config's valid_metric_bigger says."""
+    also_minimize: tuple[Cost, ...] = ()
+    """Further objectives. The pruner goes by the first objective."""
     trials: Positive = 32
     """Finished trials asked for."""
+    limits: Limits = Limits()
+    keep_models: Positive = 10
+    """Trials whose best model is kept, the best ones of the study; per-user results of all are."""
     sampler: SamplerSettings = SamplerSettings()
     pruner: PrunerSettings = PrunerSettings()
     space: SearchSpace
@@ -70,14 +86,32 @@ class SearchSettings(Section):
             overrides.append(f"valid_metric_bigger={'true' if self.direction == 'maximize' else 'false'}")
         return overrides
 
-    def with_flags(self, *, trials: int | None, sampler: str | None, pruner: str | None) -> Self:
+    def with_flags(self, flags: Mapping[str, Any]) -> Self:
         """The settings with command line flags laid over them where given."""
-        changes: dict[str, Any] = {"trials": trials} if trials else {}
-        if sampler:
-            changes["sampler"] = self.sampler.model_copy(update={"name": sampler})
-        if pruner:
-            changes["pruner"] = self.pruner.model_copy(update={"name": pruner})
+        changes: dict[str, Any] = {}
+        for flag, (section, field) in _FLAGS.items():
+            value = flags.get(flag)
+            if value is None:
+                continue
+            if section is None:
+                changes[field] = value
+            else:
+                laid_over = changes.get(section, getattr(self, section))
+                changes[section] = laid_over.model_copy(update={field: value})
         return self.model_copy(update=changes)
+
+
+_FLAGS: dict[str, tuple[str | None, str]] = {
+    "trials": (None, "trials"),
+    "also_minimize": (None, "also_minimize"),
+    "keep_models": (None, "keep_models"),
+    "sampler": ("sampler", "name"),
+    "pruner": ("pruner", "name"),
+    "audit_share": ("pruner", "audit_share"),
+    "most_memory_gigabytes": ("limits", "memory_gigabytes"),
+    "most_train_seconds": ("limits", "train_seconds"),
+}
+"""Where the value of a flag goes: section and field of the settings."""
 
 
 class Spec(Section):
@@ -94,6 +128,8 @@ class Spec(Section):
     cpus_per_trial: Positive
     gpus_per_trial: Annotated[float, Field(ge=0)]
     time_budget_seconds: Annotated[float, Field(gt=0)] | None = None
+    trial_timeout_seconds: Annotated[float, Field(gt=0)] | None = None
+    """An epoch that takes longer than this hangs."""
     flags: dict[str, Any] = Field(default_factory=dict)
     """Command line flags as given, so that the study can be resumed by its name alone."""
     git_sha: str | None = None
@@ -110,13 +146,22 @@ class Spec(Section):
         """`maximize` or `minimize`, as Optuna writes it."""
         return "maximize" if self.config.valid_metric_bigger else "minimize"
 
+    @property
+    def objectives(self) -> dict[str, Literal["maximize", "minimize"]]:
+        """Every objective with its direction, the one that prunes first."""
+        return {self.objective: self.direction} | dict.fromkeys(self.settings.also_minimize, "minimize")
+
     def difference(self, other: "Spec") -> str | None:
         """The first thing in which the two would not be the same study, or None.
 
-        Concurrency, budget and hardware may change when a study is resumed; what is searched may not.
+        Concurrency, budget, hardware and the number of trials may change when a study is resumed; what is searched may
+        not.
         """
         for name in ("dataset", "data_fingerprint", "config", "settings"):
-            found = _first_difference(name, _plain(getattr(self, name)), _plain(getattr(other, name)))
+            one, two = _plain(getattr(self, name)), _plain(getattr(other, name))
+            if name == "settings":
+                one, two = ({key: value for key, value in each.items() if key != "trials"} for each in (one, two))
+            found = _first_difference(name, one, two)
             if found:
                 return found
         return None
@@ -165,7 +210,7 @@ def _one_line(error: ValidationError, path: Path) -> str:
 def _known_keys(place: list[str]) -> list[str]:
     if place[:1] == ["space"]:
         return ["type", "low", "high", "step", "log", "choices"]
-    sections = {"sampler": SamplerSettings, "pruner": PrunerSettings}
+    sections = {"sampler": SamplerSettings, "pruner": PrunerSettings, "limits": Limits}
     return list((sections[place[0]] if place else SearchSettings).model_fields)
 
 

@@ -1,108 +1,38 @@
 """The store: where a search writes and the dashboard reads. One SQLAlchemy URL, SQLite or PostgreSQL.
 
 Tables are in long form, so a chart needs no decoding. One writer (the driver of a search), any number of readers.
-This module is all of the project that the dashboard imports, so it imports nothing else of it.
+With `schema.py` and `connection.py` it is all of the project that the dashboard imports, so they import nothing else
+of it.
 """
 
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from tuning.connection import INSERT, StoreError, Transaction, display_url, make_engine, reason_of
+from tuning.schema import (
+    COMPLETE,
+    SCHEMA_VERSION,
+    STATES,
+    importance,
+    metric,
+    objective,
+    prepare,
+    pruner_audit,
+    schema_version,
+    study,
+    test_evaluation,
+    trial,
+    trial_value,
+)
+
 DEFAULT_URL = "sqlite:///results/athwe.db"
-SCHEMA_VERSION = 1
-
-WAITING, RUNNING, COMPLETE, PRUNED, FAIL = STATES = ("WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAIL")
-DIVERGED, OUT_OF_MEMORY, WORKER_LOST, INVALID, CANCELLED, EXCEPTION = REASONS = (
-    "diverged",
-    "out-of-memory",
-    "worker-lost",
-    "invalid",
-    "cancelled",
-    "exception",
-)
-"""Why a trial is FAIL. `exception` is an error of the trial's own that none of the others names."""
-
-_tables = sa.MetaData()
-schema_version = sa.Table("schema_version", _tables, sa.Column("version", sa.Integer, primary_key=True))
-study = sa.Table(
-    "study",
-    _tables,
-    sa.Column("study_name", sa.String(200), primary_key=True),
-    sa.Column("dataset", sa.Text, nullable=False),
-    sa.Column("objective", sa.Text, nullable=False),  # a metric key such as valid/ndcg@10
-    sa.Column("direction", sa.String(8), nullable=False),  # maximize or minimize
-    sa.Column("mask_seen", sa.Boolean, nullable=False),
-    sa.Column("spec_json", sa.Text, nullable=False),  # the resolved spec: configuration, space, versions
-    sa.Column("trials_asked", sa.Integer, nullable=False),
-    sa.Column("data_fingerprint", sa.Text, nullable=False),
-    sa.Column("storage_path", sa.Text, nullable=False),
-    sa.Column("dataset_folder", sa.Text),  # where image paths of the items are relative to
-    sa.Column("git_sha", sa.Text),
-    sa.Column("created_at", sa.DateTime, nullable=False),  # every time is UTC
-    sa.Column("heartbeat_at", sa.DateTime),  # the driver was alive then
-    sa.Column("ended_at", sa.DateTime),
-)
-trial = sa.Table(
-    "trial",
-    _tables,
-    sa.Column("trial_id", sa.String(250), primary_key=True),
-    sa.Column("study_name", sa.ForeignKey("study.study_name"), nullable=False, index=True),
-    sa.Column("number", sa.Integer, nullable=False),  # Optuna's
-    sa.Column("state", sa.String(10), nullable=False),
-    sa.Column("reason", sa.String(20)),
-    sa.Column("params_json", sa.Text, nullable=False),
-    sa.Column("best_epoch", sa.Integer),
-    sa.Column("value", sa.Float),  # the objective at best_epoch
-    sa.Column("started_at", sa.DateTime),
-    sa.Column("ended_at", sa.DateTime),
-    sa.Column("error", sa.Text),
-    sa.Column("checkpoint", sa.Text),  # the latest training state, to go on from
-    sa.Column("retry_of", sa.Integer),  # number of the trial this one goes on with
-)
-metric = sa.Table(
-    "metric",
-    _tables,
-    sa.Column("trial_id", sa.ForeignKey("trial.trial_id"), primary_key=True),
-    sa.Column("epoch", sa.Integer, primary_key=True),  # 1-based
-    sa.Column("split", sa.String(10), primary_key=True),  # train or valid
-    sa.Column("name", sa.String(100), primary_key=True),
-    sa.Column("value", sa.Float, nullable=False),
-)
-importance = sa.Table(
-    "importance",
-    _tables,
-    sa.Column("study_name", sa.ForeignKey("study.study_name"), primary_key=True),
-    sa.Column("evaluator", sa.String(50), primary_key=True),
-    sa.Column("parameter", sa.String(100), primary_key=True),
-    sa.Column("value", sa.Float, nullable=False),
-)
-test_evaluation = sa.Table(
-    "test_evaluation",
-    _tables,
-    sa.Column("evaluation_id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("study_name", sa.ForeignKey("study.study_name"), nullable=False, index=True),
-    sa.Column("trial_id", sa.Text),
-    sa.Column("evaluated_by", sa.Text, nullable=False),
-    sa.Column("evaluated_at", sa.DateTime, nullable=False),
-    sa.Column("seed", sa.Integer, nullable=False),
-    sa.Column("mask_seen", sa.Boolean, nullable=False),
-    sa.Column("metrics_json", sa.Text, nullable=False),
-)
-
-_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-
-
-class StoreError(Exception):
-    """A store that cannot be reached or read; the message is one line for the user."""
 
 
 def now() -> datetime:
@@ -127,10 +57,10 @@ class Store:
             StoreError: not a URL, no driver for it, not reachable, or of a newer schema than this code.
         """
         try:
-            store = cls(_engine(url, read_only))
+            store = cls(make_engine(url, read_only))
             store._prepare(read_only)
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, SQLAlchemyError, OSError) as error:
-            raise StoreError(f"cannot open the store {display_url(url)}: {_reason(error)}") from None
+            raise StoreError(f"cannot open the store {display_url(url)}: {reason_of(error)}") from None
         return store
 
     def close(self) -> None:
@@ -145,14 +75,21 @@ class Store:
 
     # Writing: the driver of a search only.
 
-    def create_study(self, values: Mapping[str, Any]) -> None:
-        """Insert a study row; `values` are its columns.
+    def create_study(self, values: Mapping[str, Any], also_minimize: Sequence[str] = ()) -> None:
+        """Insert a study row; `values` are its columns, `also_minimize` its objectives after the first.
 
         Raises:
             StoreError: a study of that name exists.
         """
+        directions = {values["objective"]: values["direction"]} | dict.fromkeys(also_minimize, "minimize")
+        rows = [
+            {"study_name": values["study_name"], "position": position, "name": name, "direction": direction}
+            for position, (name, direction) in enumerate(directions.items())
+        ]
         try:
-            self._run(sa.insert(study).values(created_at=now(), **values))
+            with self._begin() as connection:
+                connection.execute(sa.insert(study).values(created_at=now(), **values))
+                connection.execute(sa.insert(objective), rows)
         except StoreError as error:
             if self.study(values["study_name"]) is None:
                 raise
@@ -161,6 +98,23 @@ class Store:
     def update_study(self, study_name: str, **values: Any) -> None:
         """Change columns of one study, such as `heartbeat_at` and `ended_at`."""
         self._run(sa.update(study).where(study.c.study_name == study_name).values(**values))
+
+    def claim_study(self, study_name: str, driver: str, silent_seconds: float) -> bool:
+        """Make `driver` the one that works on a study, if nobody does; whether it is.
+
+        One statement, so of two that try at once one succeeds. A driver that was silent for `silent_seconds` is dead.
+        """
+        silent = study.c.heartbeat_at.is_(None) | (study.c.heartbeat_at < now() - timedelta(seconds=silent_seconds))
+        free = (study.c.study_name == study_name) & (silent | (study.c.driver == driver))
+        with self._begin() as connection:
+            claim = sa.update(study).where(free).values(driver=driver, heartbeat_at=now())
+            return bool(connection.execute(claim).rowcount)
+
+    def beat(self, study_name: str, driver: str) -> bool:
+        """Say that `driver` is alive; whether the study is still its own."""
+        mine = (study.c.study_name == study_name) & (study.c.driver == driver)
+        with self._begin() as connection:
+            return bool(connection.execute(sa.update(study).where(mine).values(heartbeat_at=now())).rowcount)
 
     def save_trial(self, values: Mapping[str, Any]) -> None:
         """Insert a trial, or change the columns given of the one with that `trial_id`.
@@ -186,6 +140,21 @@ class Store:
             if name and not math.isnan(value)
         ]
         self._upsert(metric, rows)
+
+    def save_values(self, trial_id: str, values: Mapping[str, float]) -> None:
+        """Insert or replace the objectives' values of a trial that ended."""
+        self._upsert(trial_value, [{"trial_id": trial_id, "name": name, "value": v} for name, v in values.items()])
+
+    def save_pruner_audit(self, study_name: str, values: Mapping[tuple[str, int], float]) -> None:
+        """Replace what is known of the pruner's verdicts: values by name and epoch, epoch 0 for the whole study."""
+        rows = [
+            {"study_name": study_name, "name": name, "epoch": epoch, "value": float(value)}
+            for (name, epoch), value in values.items()
+        ]
+        with self._begin() as connection:
+            connection.execute(sa.delete(pruner_audit).where(pruner_audit.c.study_name == study_name))
+            if rows:
+                connection.execute(sa.insert(pruner_audit), rows)
 
     def save_importance(self, study_name: str, evaluator: str, values: Mapping[str, float]) -> None:
         """Replace the parameter importances that one evaluator found in a study."""
@@ -250,6 +219,23 @@ class Store:
         query = sa.select(importance.c.evaluator, importance.c.parameter, importance.c.value)
         return self._frame(query.where(importance.c.study_name == study_name).order_by(importance.c.value.desc()))
 
+    def objectives(self, study_name: str) -> dict[str, str]:
+        """A study's objectives and their directions, the one that prunes first."""
+        query = sa.select(objective.c.name, objective.c.direction).where(objective.c.study_name == study_name)
+        with self._begin() as connection:
+            return {row.name: row.direction for row in connection.execute(query.order_by(objective.c.position))}
+
+    def values(self, study_name: str) -> pd.DataFrame:
+        """The objectives' values of the trials that ended: trial_id, number, state, reason, name, value."""
+        columns = (trial.c.trial_id, trial.c.number, trial.c.state, trial.c.reason, trial_value.c.name)
+        query = sa.select(*columns, trial_value.c.value).join(trial, trial.c.trial_id == trial_value.c.trial_id)
+        return self._frame(query.where(trial.c.study_name == study_name).order_by(trial.c.number))
+
+    def pruner_audit(self, study_name: str) -> pd.DataFrame:
+        """What is known of the pruner's verdicts: name, epoch, value."""
+        query = sa.select(pruner_audit.c.name, pruner_audit.c.epoch, pruner_audit.c.value)
+        return self._frame(query.where(pruner_audit.c.study_name == study_name).order_by(pruner_audit.c.epoch))
+
     def test_evaluations(self, study_name: str) -> pd.DataFrame:
         """The ledger of looks at the test split of one study, oldest first."""
         mine = test_evaluation.c.study_name == study_name
@@ -258,7 +244,7 @@ class Store:
     # The one way to the database.
 
     def _begin(self):
-        return _Transaction(self._engine)
+        return Transaction(self._engine)
 
     def _run(self, statement: sa.Executable) -> None:
         with self._begin() as connection:
@@ -272,7 +258,7 @@ class Store:
         rows = list(rows)
         if not rows:
             return
-        insert = _INSERT[self._engine.dialect.name](table)
+        insert = INSERT[self._engine.dialect.name](table)
         keys = [column.name for column in table.primary_key]
         changed = {column.name: insert.excluded[column.name] for column in table.c if column.name not in keys}
         with self._begin() as connection:
@@ -281,80 +267,11 @@ class Store:
     def _prepare(self, read_only: bool) -> None:
         with self._engine.begin() as connection:
             if not read_only:
-                _tables.create_all(connection)
-            elif not sa.inspect(connection).has_table("schema_version"):
+                version = prepare(connection)
+            elif not sa.inspect(connection).has_table(schema_version.name):
                 raise StoreError("the store has no tables yet: run a search first")
-            version = connection.execute(sa.select(schema_version.c.version)).scalar()
-            if version is None and not read_only:
-                connection.execute(sa.insert(schema_version).values(version=SCHEMA_VERSION))
-            elif version != SCHEMA_VERSION:
-                raise StoreError(f"the store has schema version {version}, this code reads {SCHEMA_VERSION}")
-
-
-class _Transaction:
-    """A transaction whose database errors come out as one-line `StoreError`s."""
-
-    def __init__(self, engine: sa.Engine):
-        self._engine = engine
-        self._context = engine.begin()
-
-    def __enter__(self) -> sa.Connection:
-        try:
-            return self._context.__enter__()
-        except SQLAlchemyError as error:
-            raise StoreError(self._line(error)) from error
-
-    def __exit__(self, kind, error, trace) -> None:
-        try:
-            self._context.__exit__(kind, error, trace)
-        except SQLAlchemyError as at_commit:  # a full disk or a lock shows only here
-            raise StoreError(self._line(at_commit)) from at_commit
-        if isinstance(error, SQLAlchemyError):
-            raise StoreError(self._line(error)) from error
-
-    def _line(self, error: BaseException) -> str:
-        return f"the store {display_url(str(self._engine.url))} failed: {_reason(error)}"
-
-
-def _engine(url: str, read_only: bool) -> sa.Engine:
-    parsed = sa.make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        return _sqlite_engine(parsed, read_only)
-    if parsed.get_backend_name() not in _INSERT:
-        raise StoreError(f"expected a sqlite or postgresql URL, got {display_url(url)}")
-    options = {"postgresql_readonly": True} if read_only else {}
-    return sa.create_engine(parsed, pool_pre_ping=True, execution_options=options, connect_args={"connect_timeout": 5})
-
-
-def _sqlite_engine(url: sa.URL, read_only: bool) -> sa.Engine:
-    """WAL, so that readers never wait for the writer; a reader opens the file read-only."""
-    if not url.database or url.database == ":memory:":
-        raise StoreError(f"expected a file in {display_url(str(url))}: a store in memory is gone with its process")
-    path = Path(url.database)
-    if read_only:
-        if not path.is_file():
-            raise StoreError(f"there is no store at {path}: run a search first, or name another with --store")
-        uri = sa.URL.create("sqlite", database=path.resolve().as_uri(), query={"mode": "ro", "uri": "true"})
-        return sa.create_engine(uri, connect_args={"timeout": 30})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": 30})
-
-    @event.listens_for(engine, "connect")
-    def _set_pragmas(connection, _record) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    return engine
-
-
-def display_url(url: str) -> str:
-    """A store's URL as it may be shown: without the password."""
-    try:
-        return sa.make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return repr(url)
-
-
-def _reason(error: BaseException) -> str:
-    cause = getattr(error, "orig", None) or error
-    return " ".join(str(cause).split()) or type(cause).__name__
+            else:
+                version = connection.execute(sa.select(schema_version.c.version)).scalar_one()
+        if version != SCHEMA_VERSION:
+            remedy = "`python tuning/studies.py list` takes it forward" if version < SCHEMA_VERSION else "update athwe"
+            raise StoreError(f"the store has schema version {version}, this code reads {SCHEMA_VERSION}: {remedy}")

@@ -16,7 +16,8 @@ from rich.table import Table
 
 from tuning.journal import TrialRecord
 from tuning.progress import number_text
-from tuning.store import COMPLETE, DEFAULT_URL, FAIL, STATES, Store
+from tuning.schema import COMPLETE, FAIL, STATES
+from tuning.store import DEFAULT_URL, Store
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from dashboard import charts, data
 from dashboard.labels import MAX_CHOSEN, metric_label, plain, trial_colours
 from dashboard.selection import choose_several
 from dashboard.widgets import chart, nothing, table
-from tuning import store as tables
+from tuning import schema
 
 MAX_PANELS = 8
 MAX_AXES = 14
@@ -28,8 +28,8 @@ def _view(url: str, study_name: str, every: float | None) -> None:
         nothing("This study has no trials yet.", "They appear here as the search starts them.")
         return
     label = metric_label(study["objective"], study["mask_seen"])
-    states = [state for state in tables.STATES if state in set(trials["state"])]
-    wanted = choose_several("States", "states", states, states, len(tables.STATES))
+    states = [state for state in schema.STATES if state in set(trials["state"])]
+    wanted = choose_several("States", "states", states, states, len(schema.STATES))
     shown = trials[trials["state"].isin(wanted)].reset_index(drop=True)
     _trials_table(shown, label)
     left, right = st.columns([3, 2], gap="medium")

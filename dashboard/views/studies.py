@@ -7,7 +7,7 @@ from dashboard import data
 from dashboard.labels import duration, metric_label, plain
 from dashboard.selection import go, open_study
 from dashboard.widgets import nothing, table
-from tuning import store as tables
+from tuning import schema
 
 _ACTIVITY = {data.ACTIVE: "▶ running", data.SILENT: "? silent", data.ENDED: "■ ended"}
 
@@ -54,9 +54,9 @@ def overview_table(studies: pd.DataFrame) -> pd.DataFrame:
             "progress": 100 * studies["progress"],
             "best value": studies["best_value"],
             "objective": [metric_label(key, seen) for key, seen in modes],
-            "complete": studies[tables.COMPLETE],
-            "pruned": studies[tables.PRUNED],
-            "failed": studies[tables.FAIL],
+            "complete": studies[schema.COMPLETE],
+            "pruned": studies[schema.PRUNED],
+            "failed": studies[schema.FAIL],
             "time": studies["seconds"].map(duration),
             "started (UTC)": studies["created_at"],
         }
@@ -69,14 +69,14 @@ def _details(url: str, study_name: str) -> None:
     row = data.studies(url).set_index("study_name").loc[study_name]
     st.subheader(plain(study_name), anchor=False)
     label = metric_label(study["objective"], study["mask_seen"])
-    best = data.best_trials(trials[trials["state"] == tables.COMPLETE], study["direction"], 1)
+    best = data.best_trials(trials[trials["state"] == schema.COMPLETE], study["direction"], 1)
     with st.container(horizontal=True):
         st.metric("best value", f"{row['best_value']:.5f}" if best else "–", border=True)
         st.metric("best trial", str(best[0]) if best else "–", border=True)
         st.metric("finished", f"{row['finished']} of {study['trials_asked']}", border=True)
-        st.metric("running", str(row[tables.RUNNING]), border=True)
-        st.metric("pruned", str(row[tables.PRUNED]), border=True)
-        st.metric("failed", str(row[tables.FAIL]), border=True)
+        st.metric("running", str(row[schema.RUNNING]), border=True)
+        st.metric("pruned", str(row[schema.PRUNED]), border=True)
+        st.metric("failed", str(row[schema.FAIL]), border=True)
         st.metric("time", duration(row["seconds"]), border=True)
     facts = (
         f"{study['direction']} {label}",

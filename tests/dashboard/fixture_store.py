@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
-from tuning import store as tables  # noqa: E402
-from tuning.store import Store  # noqa: E402
+from tuning import schema  # noqa: E402
+from tuning.store import Store, now  # noqa: E402
 
 OBJECTIVE = "valid/ndcg@10"
 FINISHED, RUNNING, SILENT, EMPTY = "kitchen-2026.01", "kitchen-live", "kitchen-killed", "toys-just_started"
@@ -64,7 +64,7 @@ def _study(store: Store, folder: Path, name: str, created, asked, heartbeat=None
         }
     )  # fmt: skip
     times = {"created_at": created, "heartbeat_at": heartbeat, "ended_at": ended}
-    store.update_study(name, **{key: tables.now() - ago for key, ago in times.items() if ago is not None})
+    store.update_study(name, **{key: now() - ago for key, ago in times.items() if ago is not None})
 
 
 def _trials(store: Store, folder: Path, study: str, count: int, running: int = 0) -> None:
@@ -72,24 +72,24 @@ def _trials(store: Store, folder: Path, study: str, count: int, running: int = 0
     for number in range(count):
         trial_id = f"{study}.{number}"
         params = _parameters(chance, number)
-        state = tables.RUNNING if number >= count - running else _state(number)
-        reason, error = _failure(number) if state == tables.FAIL else (None, None)
+        state = schema.RUNNING if number >= count - running else _state(number)
+        reason, error = _failure(number) if state == schema.FAIL else (None, None)
         too_fast = abs(math.log10(params["learning_rate"] / 1e-3))
         goal = 0.05 - 0.008 * too_fast - 0.02 * abs(params["hidden_dropout_prob"] - 0.4) + chance.gauss(0, 0.0015)
-        epochs = {tables.PRUNED: 3, tables.FAIL: 2, tables.RUNNING: 2}.get(state, EPOCHS)
-        epochs = 0 if reason == tables.WORKER_LOST else epochs
-        started = tables.now() - timedelta(minutes=200 - 6 * number if not running else 10 - number)
+        epochs = {schema.PRUNED: 3, schema.FAIL: 2, schema.RUNNING: 2}.get(state, EPOCHS)
+        epochs = 0 if reason == schema.WORKER_LOST else epochs
+        started = now() - timedelta(minutes=200 - 6 * number if not running else 10 - number)
         store.save_trial(
             {
                 "trial_id": trial_id, "study_name": study, "number": number, "state": state, "reason": reason,
                 "params_json": json.dumps(params), "started_at": started, "error": error,
-                "ended_at": None if state == tables.RUNNING else started + timedelta(seconds=31 * epochs + 4),
+                "ended_at": None if state == schema.RUNNING else started + timedelta(seconds=31 * epochs + 4),
             }
         )  # fmt: skip
         values = [_epoch(store, trial_id, epoch, goal, chance) for epoch in range(1, epochs + 1)]
-        if values and state != tables.FAIL:
+        if values and state != schema.FAIL:
             store.save_trial({"trial_id": trial_id, "value": max(values), "best_epoch": values.index(max(values)) + 1})
-        if state == tables.COMPLETE:
+        if state == schema.COMPLETE:
             _results(folder, trial_id, goal, params, chance)
 
 
@@ -114,16 +114,16 @@ def _parameters(chance: random.Random, number: int) -> dict:
 
 def _state(number: int) -> str:
     if number % 9 == 5:
-        return tables.FAIL
-    return tables.PRUNED if number % 3 == 2 else tables.COMPLETE
+        return schema.FAIL
+    return schema.PRUNED if number % 3 == 2 else schema.COMPLETE
 
 
 def _failure(number: int) -> tuple[str, str]:
     if number % 2:
         trace = 'Traceback (most recent call last):\n  File "trainer.py", line 88, in epochs\n'
         line = "athwe.errors.DivergedError: training diverged: loss part 'item_contrast' is nan in epoch 3"
-        return tables.DIVERGED, trace + line
-    return tables.WORKER_LOST, "The worker died: it was killed by the system, perhaps for memory."
+        return schema.DIVERGED, trace + line
+    return schema.WORKER_LOST, "The worker died: it was killed by the system, perhaps for memory."
 
 
 def _epoch(store: Store, trial_id: str, epoch: int, goal: float, chance: random.Random) -> float:

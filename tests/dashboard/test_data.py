@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from dashboard import data
-from tuning import store as tables
+from tuning.store import DEFAULT_URL, now
 
 
 def study(**times) -> dict:
     """A study row whose times are so long ago."""
     row = {"created_at": timedelta(days=3), "heartbeat_at": None, "ended_at": None} | times
-    return {name: None if ago is None else tables.now() - ago for name, ago in row.items()}
+    return {name: None if ago is None else now() - ago for name, ago in row.items()}
 
 
 @pytest.mark.parametrize(
@@ -86,4 +86,4 @@ def test_the_store_comes_from_the_command_line_then_the_environment_then_the_def
     monkeypatch.setattr("sys.argv", ["app.py"])
     assert data.store_url() == "sqlite:///b.db"
     monkeypatch.delenv("ATHWE_STORE")
-    assert data.store_url() == tables.DEFAULT_URL
+    assert data.store_url() == DEFAULT_URL

@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 from fixture_store import EMPTY, FINISHED, RUNNING, SILENT
 
-from tuning import store as tables
-from tuning.store import Store
+from tuning import schema
+from tuning.store import Store, now
 
 ROOT = Path(__file__).resolve().parents[2]
 VIEWS = ("studies", "compare", "trial", "users")
@@ -45,7 +45,7 @@ def test_the_dashboard_loads_nothing_of_the_search(tmp_path):
     )
     command = [sys.executable, "-c", code, str(ROOT)]
     printed = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True).stdout
-    assert printed.strip() == "[] ['tuning.store']"
+    assert printed.strip() == "[] ['tuning.connection', 'tuning.schema', 'tuning.store']"
 
 
 def test_the_page_runs_without_installation(store_url, tmp_path):
@@ -201,7 +201,7 @@ def test_a_new_trial_appears_and_resets_nothing(open_page, tmp_path):
     url = fixture_store.build(tmp_path)
     app = open_page(url, view="compare", study=RUNNING, trials="1,0")
     with Store.open(url) as store:
-        values = {"study_name": RUNNING, "number": 9, "state": tables.COMPLETE, "value": 0.9, "params_json": "{}"}
+        values = {"study_name": RUNNING, "number": 9, "state": schema.COMPLETE, "value": 0.9, "params_json": "{}"}
         store.save_trial({"trial_id": f"{RUNNING}.9"} | values)
     import streamlit as st
 
@@ -226,7 +226,7 @@ def test_a_store_without_studies_says_what_to_do(open_page, tmp_path):
 def test_a_store_of_another_schema_says_what_to_do(open_page, tmp_path):
     url = f"sqlite:///{tmp_path}/athwe.db"
     with Store.open(url) as store:
-        store._run(sa.update(tables.schema_version).values(version=99))
+        store._run(sa.update(schema.schema_version).values(version=99))
     assert "schema version 99" in open_page(url).error[0].value
 
 
@@ -256,5 +256,5 @@ def test_without_histories_and_items_the_lists_still_show(open_page, tmp_path):
 def test_a_study_made_just_now_has_no_time_before_its_start(open_page, tmp_path):
     url = fixture_store.build(tmp_path)
     with Store.open(url) as store:
-        store.update_study(EMPTY, created_at=tables.now() - timedelta(seconds=1))
+        store.update_study(EMPTY, created_at=now() - timedelta(seconds=1))
     assert open_page(url, study=EMPTY).title[0].value == "Studies"

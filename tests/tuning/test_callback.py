@@ -10,7 +10,8 @@ from tiny_search import both, epoch, run
 from tuning.callback import SearchCallback
 from tuning.journal import Journal
 from tuning.progress import Progress
-from tuning.store import COMPLETE, FAIL, PRUNED, WORKER_LOST, Store
+from tuning.schema import COMPLETE, FAIL, PRUNED, WORKER_LOST
+from tuning.store import Store
 
 
 class LostTrial(SimpleNamespace):

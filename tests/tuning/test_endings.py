@@ -4,7 +4,7 @@ from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError
 
 from athwe.errors import ConfigError, DivergedError
 from tuning.endings import Ending, ending_of, failure_of
-from tuning.store import COMPLETE, DIVERGED, EXCEPTION, FAIL, OUT_OF_MEMORY, PRUNED, WORKER_LOST
+from tuning.schema import COMPLETE, DIVERGED, EXCEPTION, FAIL, OUT_OF_MEMORY, PRUNED, WORKER_LOST
 
 
 @pytest.mark.parametrize(

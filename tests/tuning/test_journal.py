@@ -10,7 +10,8 @@ from tiny_search import OBJECTIVE, UnreliableStore, both, epoch, run
 
 from tuning.endings import Ending
 from tuning.journal import Journal, TrialRecord, asked_for
-from tuning.store import CANCELLED, COMPLETE, DIVERGED, FAIL, INVALID, PRUNED, RUNNING, WORKER_LOST, Store, StoreError
+from tuning.schema import CANCELLED, COMPLETE, DIVERGED, FAIL, INVALID, PRUNED, RUNNING, WORKER_LOST
+from tuning.store import Store, StoreError
 
 
 @pytest.mark.parametrize("state", [COMPLETE, PRUNED])

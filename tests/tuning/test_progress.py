@@ -2,7 +2,7 @@ from rich.console import Console
 
 from tuning.journal import TrialRecord
 from tuning.progress import Progress, trial_line
-from tuning.store import COMPLETE, FAIL, INVALID, PRUNED, RUNNING, WORKER_LOST
+from tuning.schema import COMPLETE, FAIL, INVALID, PRUNED, RUNNING, WORKER_LOST
 
 RECORDS = [
     TrialRecord(0, {}, COMPLETE, best_value=0.25, best_epoch=3, epoch=4),

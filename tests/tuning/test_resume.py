@@ -10,7 +10,8 @@ from tuning.errors import SearchError
 from tuning.journal import Journal
 from tuning.resume import finished_count, requeue_unfinished, require_no_driver
 from tuning.sampler import RESUME_CHECKPOINT, RETRY_OF
-from tuning.store import CANCELLED, COMPLETE, DIVERGED, FAIL, INVALID, RUNNING, WORKER_LOST, Store, now
+from tuning.schema import CANCELLED, COMPLETE, DIVERGED, FAIL, INVALID, RUNNING, WORKER_LOST
+from tuning.store import Store, now
 
 
 def waiting(study: optuna.Study) -> list[dict]:

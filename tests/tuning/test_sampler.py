@@ -8,9 +8,10 @@ from athwe.config import Config
 from tuning.endings import Ending
 from tuning.journal import Journal
 from tuning.sampler import RESUME_CHECKPOINT, RETRY_OF, OptunaSearcher, make_sampler
+from tuning.schema import COMPLETE, FAIL, INVALID, WORKER_LOST
 from tuning.space import SearchSpace
 from tuning.spec import SamplerSettings
-from tuning.store import COMPLETE, FAIL, INVALID, WORKER_LOST, Store
+from tuning.store import Store
 
 PAIRS = SearchSpace.model_validate(
     {"moe_topk": {"type": "int", "low": 1, "high": 2}, "routed_expert_nums": {"type": "int", "low": 1, "high": 2}}

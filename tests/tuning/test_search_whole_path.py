@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import athwe
-from tuning.store import CANCELLED, COMPLETE, FAIL, INVALID, PRUNED, WORKER_LOST, Store, StoreError
+from tuning.schema import CANCELLED, COMPLETE, FAIL, INVALID, PRUNED, WORKER_LOST
+from tuning.store import Store, StoreError
 
 pytestmark = pytest.mark.whole_path
 

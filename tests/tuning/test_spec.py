@@ -52,12 +52,12 @@ def test_settings_that_do_not_fit_are_refused_in_one_line(tmp_path: Path, text: 
 
 def test_flags_override_only_when_given(tmp_path: Path):
     settings = settings_of(tmp_path, SPACE + "trials: 7\nsampler: {name: random, startup_trials: 3}\n")
-    assert settings.with_flags(trials=None, sampler=None, pruner=None) == settings
-    changed = settings.with_flags(trials=9, sampler="tpe", pruner="none")
-    assert (changed.trials, changed.sampler.name, changed.sampler.startup_trials, changed.pruner.name) == (
-        *(9, "tpe", 3),
-        "none",
-    )
+    assert settings.with_flags({"trials": None, "dataset": "demo"}) == settings
+    changed = settings.with_flags({"trials": 9, "sampler": "tpe", "pruner": "none", "audit_share": 0.5})
+    assert (changed.trials, changed.sampler.name, changed.sampler.startup_trials) == (9, "tpe", 3)
+    assert (changed.pruner.name, changed.pruner.audit_share, changed.pruner.reduction_factor) == ("none", 0.5, 3)
+    limited = settings.with_flags({"most_memory_gigabytes": 2.0, "also_minimize": ["parameters"]})
+    assert limited.limits.memory_gigabytes == 2.0 and list(limited.also_minimize) == ["parameters"]
 
 
 def test_the_settings_objective_becomes_the_configuration_s(tmp_path: Path):

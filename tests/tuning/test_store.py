@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tuning import store as tables
-from tuning.store import Store, StoreError
+from tuning import schema
+from tuning.store import Store, StoreError, now
 
 STUDY = {
     "study_name": "demo-1",
@@ -60,7 +60,7 @@ def url(request, tmp_path):
         return f"sqlite:///{tmp_path}/folder that is new/athwe.db"
     address = request.getfixturevalue("postgres_url")
     engine = sa.create_engine(address)
-    tables._tables.drop_all(engine)
+    schema.tables.drop_all(engine)
     engine.dispose()
     return address
 
@@ -73,7 +73,7 @@ def store(url):
 
 def trial(number: int, **values) -> dict:
     first = {"trial_id": f"demo-1.{number}", "study_name": "demo-1", "number": number, "params_json": '{"beta": 0.2}'}
-    return first | {"state": tables.RUNNING} | values
+    return first | {"state": schema.RUNNING} | values
 
 
 def test_a_study_comes_back_with_its_spec_decoded(store):
@@ -81,7 +81,7 @@ def test_a_study_comes_back_with_its_spec_decoded(store):
     found = store.study("demo-1")
     assert found["spec"] == {"trials": 4}
     assert found["mask_seen"] is False
-    assert abs(tables.now() - found["created_at"]) < timedelta(minutes=1)
+    assert abs(now() - found["created_at"]) < timedelta(minutes=1)
     assert store.study("another") is None
 
 
@@ -93,14 +93,14 @@ def test_a_second_study_of_the_same_name_is_refused(store):
 
 def test_update_study_changes_only_the_columns_given(store):
     store.create_study(STUDY)
-    store.update_study("demo-1", ended_at=tables.now())
+    store.update_study("demo-1", ended_at=now())
     assert store.study("demo-1")["ended_at"] is not None
     assert store.study("demo-1")["dataset"] == "demo"
 
 
 def test_an_empty_store_gives_empty_tables_with_their_columns(store):
     assert store.studies().empty
-    assert {"study_name", "best_value", *tables.STATES} <= set(store.studies())
+    assert {"study_name", "best_value", *schema.STATES} <= set(store.studies())
     assert {"trial_id", "params"} <= set(store.trials("demo-1"))
     assert list(store.metrics([])) == ["trial_id", "epoch", "split", "name", "value"]
     assert store.importances("demo-1").empty
@@ -109,33 +109,33 @@ def test_an_empty_store_gives_empty_tables_with_their_columns(store):
 
 def test_studies_counts_states_as_integers_and_puts_the_newest_first(store):
     store.create_study(STUDY)
-    store.save_trial(trial(0, state=tables.COMPLETE))
-    store.save_trial(trial(1, state=tables.PRUNED))
-    store.save_trial(trial(2, state=tables.PRUNED))
+    store.save_trial(trial(0, state=schema.COMPLETE))
+    store.save_trial(trial(1, state=schema.PRUNED))
+    store.save_trial(trial(2, state=schema.PRUNED))
     store.create_study(STUDY | {"study_name": "demo-2"})
     frame = store.studies()
     assert frame["study_name"].tolist() == ["demo-2", "demo-1"]
     assert frame["PRUNED"].tolist() == [0, 2]
-    assert all(frame[state].dtype.kind == "i" for state in tables.STATES)
+    assert all(frame[state].dtype.kind == "i" for state in schema.STATES)
     assert "spec_json" not in frame
 
 
 @pytest.mark.parametrize(("direction", "best"), [("maximize", 0.3), ("minimize", 0.1)])
 def test_best_value_follows_the_direction_and_knows_complete_trials_only(store, direction, best):
     store.create_study(STUDY | {"direction": direction})
-    store.save_trial(trial(0, state=tables.COMPLETE, value=0.1))
-    store.save_trial(trial(1, state=tables.COMPLETE, value=0.3))
-    store.save_trial(trial(2, state=tables.PRUNED, value=0.0))
-    store.save_trial(trial(3, state=tables.PRUNED, value=0.9))
+    store.save_trial(trial(0, state=schema.COMPLETE, value=0.1))
+    store.save_trial(trial(1, state=schema.COMPLETE, value=0.3))
+    store.save_trial(trial(2, state=schema.PRUNED, value=0.0))
+    store.save_trial(trial(3, state=schema.PRUNED, value=0.9))
     assert store.studies()["best_value"].tolist() == [best]
 
 
 def test_save_trial_keeps_the_columns_it_is_not_given(store):
     store.create_study(STUDY)
     store.save_trial(trial(0))
-    store.save_trial({"trial_id": "demo-1.0", "state": tables.COMPLETE, "value": 0.25, "best_epoch": 3})
+    store.save_trial({"trial_id": "demo-1.0", "state": schema.COMPLETE, "value": 0.25, "best_epoch": 3})
     row = store.trials("demo-1").iloc[0]
-    assert (row["state"], row["value"], row["best_epoch"]) == (tables.COMPLETE, 0.25, 3)
+    assert (row["state"], row["value"], row["best_epoch"]) == (schema.COMPLETE, 0.25, 3)
     assert row["params"] == {"beta": 0.2}
 
 
@@ -234,10 +234,57 @@ def test_opening_again_keeps_what_is_there(store, url):
 
 
 def test_a_store_of_another_schema_is_refused(store, url):
-    store._run(sa.update(tables.schema_version).values(version=99))
+    store._run(sa.update(schema.schema_version).values(version=99))
     for read_only in (True, False):
-        with pytest.raises(StoreError, match="schema version 99, this code reads 1"):
+        with pytest.raises(StoreError, match="schema version 99, this code reads 2: update athwe"):
             Store.open(url, read_only)
+
+
+def test_an_older_store_is_taken_forward_by_a_writer_and_refused_by_a_reader(store, url):
+    store.create_study(STUDY)
+    store.save_trial(trial(0, state=schema.COMPLETE, value=0.5))
+    store.save_trial(trial(1, state=schema.FAIL))
+    with store._begin() as connection:
+        for table in (schema.objective, schema.trial_value, schema.pruner_audit):
+            table.drop(connection)
+        connection.execute(sa.text("ALTER TABLE study DROP COLUMN driver"))
+        connection.execute(sa.text("ALTER TABLE trial DROP COLUMN pruned_epoch"))
+        connection.execute(sa.update(schema.schema_version).values(version=1))
+    with pytest.raises(StoreError, match="schema version 1, this code reads 2: `python tuning/studies.py list`"):
+        Store.open(url, read_only=True)
+    with Store.open(url) as forward:
+        assert forward.study("demo-1")["driver"] is None
+        assert forward.objectives("demo-1") == {"valid/ndcg@10": "maximize"}
+        assert forward.values("demo-1")[["number", "name", "value"]].values.tolist() == [[0, "valid/ndcg@10", 0.5]]
+        assert forward.trials("demo-1")["pruned_epoch"].isna().all()
+    Store.open(url, read_only=True).close()
+
+
+def test_of_two_drivers_one_has_a_study_until_it_falls_silent(store):
+    store.create_study(STUDY)
+    assert store.claim_study("demo-1", "first", silent_seconds=30)
+    assert not store.claim_study("demo-1", "second", silent_seconds=30)
+    assert store.beat("demo-1", "first") and not store.beat("demo-1", "second")
+    store.update_study("demo-1", heartbeat_at=now() - timedelta(seconds=31))
+    assert store.claim_study("demo-1", "second", silent_seconds=30)
+    assert not store.beat("demo-1", "first")
+
+
+def test_objectives_and_values_of_trials_are_kept(store):
+    store.create_study(STUDY, also_minimize=["train_seconds"])
+    assert list(store.objectives("demo-1").items()) == [("valid/ndcg@10", "maximize"), ("train_seconds", "minimize")]
+    store.save_trial(trial(0, state=schema.COMPLETE))
+    store.save_values("demo-1.0", {"valid/ndcg@10": 0.25, "train_seconds": 9.0})
+    store.save_values("demo-1.0", {"valid/ndcg@10": 0.5})
+    found = store.values("demo-1").set_index("name")["value"].to_dict()
+    assert found == {"valid/ndcg@10": 0.5, "train_seconds": 9.0}
+
+
+def test_the_pruners_audit_is_replaced_as_a_whole(store):
+    store.create_study(STUDY)
+    store.save_pruner_audit("demo-1", {("regret", 0): 0.1, ("rank_correlation", 3): 0.5})
+    store.save_pruner_audit("demo-1", {("regret", 0): 0.0})
+    assert store.pruner_audit("demo-1").values.tolist() == [["regret", 0, 0.0]]
 
 
 def test_a_reader_never_creates_a_store(tmp_path):
@@ -248,7 +295,7 @@ def test_a_reader_never_creates_a_store(tmp_path):
 
 def test_a_database_without_our_tables_is_told_apart(postgres_url):
     engine = sa.create_engine(postgres_url)
-    tables._tables.drop_all(engine)
+    schema.tables.drop_all(engine)
     engine.dispose()
     with pytest.raises(StoreError, match="no tables yet: run a search first"):
         Store.open(postgres_url, read_only=True)

@@ -7,7 +7,8 @@ from tiny_search import run
 
 from tuning.endings import Ending
 from tuning.journal import Journal, TrialRecord
-from tuning.store import COMPLETE, DEFAULT_URL, FAIL, PRUNED, Store
+from tuning.schema import COMPLETE, FAIL, PRUNED
+from tuning.store import DEFAULT_URL, Store
 from tuning.summary import FANOVA, PED_ANOVA, best_trials, failures, json_line, next_commands, print_summary
 from tuning.summary import save_importances as save
 

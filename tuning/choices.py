@@ -1,0 +1,8 @@
+"""What a flag or a settings file can name; apart from `spec.py`, since reading flags must not take seconds."""
+
+from typing import Literal
+
+SamplerName = Literal["tpe", "nsga2", "random"]
+PrunerName = Literal["asha", "none"]
+Cost = Literal["train_seconds", "parameters"]
+"""What a trial costs: seconds of training, or how many numbers its model learns."""

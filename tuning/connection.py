@@ -1,0 +1,90 @@
+"""How a store is reached: engines for SQLite and PostgreSQL, and transactions whose errors are one line."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+"""`insert` with `on_conflict_do_update`, by dialect."""
+
+
+class StoreError(Exception):
+    """A store that cannot be reached or read; the message is one line for the user."""
+
+
+class Transaction:
+    """A transaction whose database errors come out as one-line `StoreError`s."""
+
+    def __init__(self, engine: sa.Engine):
+        self._engine = engine
+        self._context = engine.begin()
+
+    def __enter__(self) -> sa.Connection:
+        try:
+            return self._context.__enter__()
+        except SQLAlchemyError as error:
+            raise StoreError(self._line(error)) from error
+
+    def __exit__(self, kind, error, trace) -> None:
+        try:
+            self._context.__exit__(kind, error, trace)
+        except SQLAlchemyError as at_commit:  # a full disk or a lock shows only here
+            raise StoreError(self._line(at_commit)) from at_commit
+        if isinstance(error, SQLAlchemyError):
+            raise StoreError(self._line(error)) from error
+
+    def _line(self, error: BaseException) -> str:
+        return f"the store {display_url(str(self._engine.url))} failed: {reason_of(error)}"
+
+
+def make_engine(url: str, read_only: bool) -> sa.Engine:
+    """An engine for a URL; nothing is connected yet.
+
+    Raises:
+        StoreError: neither SQLite nor PostgreSQL, or no file to read.
+    """
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite_engine(parsed, read_only)
+    if parsed.get_backend_name() not in INSERT:
+        raise StoreError(f"expected a sqlite or postgresql URL, got {display_url(url)}")
+    options = {"postgresql_readonly": True} if read_only else {}
+    return sa.create_engine(parsed, pool_pre_ping=True, execution_options=options, connect_args={"connect_timeout": 5})
+
+
+def _sqlite_engine(url: sa.URL, read_only: bool) -> sa.Engine:
+    """WAL, so that readers never wait for the writer; a reader opens the file read-only."""
+    if not url.database or url.database == ":memory:":
+        raise StoreError(f"expected a file in {display_url(str(url))}: a store in memory is gone with its process")
+    path = Path(url.database)
+    if read_only:
+        if not path.is_file():
+            raise StoreError(f"there is no store at {path}: run a search first, or name another with --store")
+        uri = sa.URL.create("sqlite", database=path.resolve().as_uri(), query={"mode": "ro", "uri": "true"})
+        return sa.create_engine(uri, connect_args={"timeout": 30})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, connect_args={"timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def _set_pragmas(connection, _record) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def display_url(url: str) -> str:
+    """A store's URL as it may be shown: without the password."""
+    try:
+        return sa.make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return repr(url)
+
+
+def reason_of(error: BaseException) -> str:
+    """What the database said, in one line."""
+    cause = getattr(error, "orig", None) or error
+    return " ".join(str(cause).split()) or type(cause).__name__
