@@ -23,6 +23,13 @@ DIVERGED, OUT_OF_MEMORY, WORKER_LOST, INVALID, CANCELLED, EXCEPTION, TIMED_OUT, 
 """Why a trial is FAIL; `exception` is an error of the trial's own that none of the others names. Only `over-limit` is
 the reason of a PRUNED one: it was stopped since it needs more than a trial may, and no pruner has judged it."""
 
+TRAIN_SECONDS, PARAMETERS = "train_seconds", "parameters"
+"""What a trial cost, among its values: seconds of training, and how many numbers its model learns."""
+REPORTED_SECONDS = "train/reported_seconds"
+"""Metric of every epoch: from the creation of the study until the driver heard of it."""
+MEMORY_BYTES = "train/memory_bytes"
+"""Metric of every epoch: the most memory that its worker has held in this trial."""
+
 tables = sa.MetaData()
 schema_version = sa.Table("schema_version", tables, sa.Column("version", sa.Integer, primary_key=True))
 study = sa.Table(

@@ -35,13 +35,18 @@ def best_trials(records: Iterable[TrialRecord], maximize: bool) -> list[TrialRec
 def save_importances(store: Store, study: optuna.Study, seed: int) -> None:
     """Store each parameter's importance as two evaluators see it: they may disagree widely, so both are named."""
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len(complete) < MIN_TRIALS_FOR_IMPORTANCE or len({trial.value for trial in complete}) < 2:
+    if len(complete) < MIN_TRIALS_FOR_IMPORTANCE or len({trial.values[0] for trial in complete}) < 2:
         logger.info("parameter importance needs %d complete trials, not %d", MIN_TRIALS_FOR_IMPORTANCE, len(complete))
         return
     with warnings.catch_warnings(action="ignore"):  # PED-ANOVA is experimental
         evaluators = {FANOVA: FanovaImportanceEvaluator(seed=seed), PED_ANOVA: PedAnovaImportanceEvaluator()}
         for name, evaluator in evaluators.items():
-            store.save_importance(study.study_name, name, get_param_importances(study, evaluator=evaluator))
+            found = get_param_importances(study, evaluator=evaluator, target=_first_value)
+            store.save_importance(study.study_name, name, found)
+
+
+def _first_value(trial: optuna.trial.FrozenTrial) -> float:
+    return trial.values[0]
 
 
 def failures(records: Iterable[TrialRecord]) -> str:
