@@ -36,6 +36,10 @@ class StopRequest(tune.Stopper):
         self._budget_seconds = time_budget_seconds
         self._deadline = None if time_budget_seconds is None else time.monotonic() + time_budget_seconds
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Ray pickles its whole configuration; a live engine cannot be pickled and is not needed there."""
+        return {}
+
     def interrupt(self) -> None:
         """Ask for an end, as Ctrl-C does."""
         self.interrupted, self.why = True, "the search was interrupted"

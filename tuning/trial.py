@@ -183,9 +183,10 @@ class TrialWorker(tune.Trainable):
             self._fail(error)
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint; a trial that failed has nothing to go on from, though Ray asks for one at every end."""
         assert self._run is not None
-        self._run.save(Path(checkpoint_dir))
+        if self._failure is None:
+            self._run.save(Path(checkpoint_dir))
 
     def step(self) -> dict[str, Any]:
         """Train an epoch.
