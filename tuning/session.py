@@ -4,9 +4,7 @@ import argparse
 import logging
 import os
 import shlex
-import socket
 import time
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from optuna.study import StudyDirection
 from rich.console import Console
 
 from tuning.cluster import available, cluster_address, require_device, require_resources, start_ray
+from tuning.driver import DRIVER
 from tuning.earlier import reports_of
 from tuning.errors import SearchError
 from tuning.journal import Journal
@@ -40,8 +39,6 @@ from tuning.warm_start import best_params
 logger = logging.getLogger(__name__)
 
 OK, ALL_FAILED, INTERRUPTED = 0, 1, 130
-DRIVER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-"""This process among all that may ever work on a study."""
 
 
 @dataclass(frozen=True)
@@ -259,8 +256,7 @@ def _run(session: Session, arguments: argparse.Namespace, console: Console, star
     finally:
         journal.cancel_running(stop.why or "the search ended before this trial did")
         journal.close()
-        if not journal.was_taken_over:
-            session.store.update_study(spec.study, heartbeat_at=None, driver=None)
+        session.store.release_study(spec.study, DRIVER)
     if not stop.interrupted:
         save_importances(session.store, study, spec.config.seed)
         session.store.update_study(spec.study, ended_at=now())

@@ -110,6 +110,11 @@ class Store:
             claim = sa.update(study).where(free).values(driver=driver, heartbeat_at=now())
             return bool(connection.execute(claim).rowcount)
 
+    def release_study(self, study_name: str, driver: str | None) -> None:
+        """Let go of a study that `driver` has claimed; nothing where another one has it by now."""
+        mine = (study.c.study_name == study_name) & (study.c.driver == driver)
+        self._run(sa.update(study).where(mine).values(driver=None, heartbeat_at=None))
+
     def beat(self, study_name: str, driver: str) -> bool:
         """Say that `driver` is alive; whether the study is still its own."""
         mine = (study.c.study_name == study_name) & (study.c.driver == driver)
