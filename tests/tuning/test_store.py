@@ -1,14 +1,12 @@
 """The store keeps what a search writes, on SQLite and on PostgreSQL alike."""
 
 import os
-import shutil
-import subprocess
 import threading
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from postgres_server import PostgresServer
 
 from tuning import schema
 from tuning.store import Store, StoreError, now
@@ -24,7 +22,6 @@ STUDY = {
     "data_fingerprint": "abc",
     "storage_path": "/nowhere",
 }
-POSTGRES = Path("/usr/lib/postgresql")
 
 
 @pytest.fixture(scope="session")
@@ -33,24 +30,11 @@ def postgres_url(tmp_path_factory):
     if url := os.environ.get("ATHWE_TEST_POSTGRES"):
         yield url
         return
-    pytest.importorskip("psycopg", reason="psycopg is not installed")
-    binaries = sorted(POSTGRES.glob("*/bin/initdb"))
-    as_owner = ["runuser", "-u", "nobody", "--"] if os.getuid() == 0 else []  # the server refuses to run as root
-    if not binaries or (as_owner and not shutil.which("runuser")):
-        pytest.skip("set ATHWE_TEST_POSTGRES to a database URL, or install PostgreSQL")
-    folder = Path(subprocess.check_output([*as_owner, "mktemp", "-d"], text=True).strip())
-
-    def control(program: str, *arguments: str) -> None:
-        command = [*as_owner, binaries[-1].with_name(program), *arguments, "-D", folder / "data"]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
-
-    control("initdb", "--auth=trust", "--username=postgres", "--no-sync")
-    control("pg_ctl", "start", "-w", "-l", f"{folder}/log", "-o", f"-c listen_addresses='' -k {folder} -F")
-    try:
-        yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
-    finally:
-        control("pg_ctl", "stop", "-m", "immediate")
-        shutil.rmtree(folder)
+    server = PostgresServer()
+    server.start()
+    yield server.url
+    server.stop()
+    server.remove()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
