@@ -1,0 +1,67 @@
+"""What a finalisation says: means over the seeds, and how often the test split was looked at."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tuning.finalists import CONFIDENCE
+from tuning.spec import Spec
+
+Results = Sequence[Mapping[str, Any]]
+"""As `finalists.results` gives them."""
+
+
+def print_report(
+    console: Console, spec: Spec, found: Results, keys: Sequence[str], looks: int, failures: Sequence[Mapping[str, Any]]
+) -> None:
+    """A table of the finalists, the number of looks, and failures."""
+    console.print(table(f"{spec.study} on test, mask_seen {str(spec.config.mask_seen).lower()}", found, keys))
+    times = "once" if looks == 1 else f"{looks} times"
+    console.print(f"the test split was looked at {times} in this study", markup=False, highlight=False, soft_wrap=True)
+    if failures:
+        console.print(f"{len(failures)} runs failed; the same command tries them again", highlight=False)
+
+
+def json_line(
+    spec: Spec, found: Results, looks: int, failures: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]
+) -> str:
+    """The one line of `--json`."""
+    return json.dumps(
+        {
+            "study": spec.study,
+            "dataset": spec.dataset,
+            "objective": spec.objective,
+            "mask_seen": spec.config.mask_seen,
+            "confidence": CONFIDENCE,
+            "looks": looks,
+            **facts,
+            "trials": list(found),
+            "failures": list(failures),
+        }
+    )
+
+
+def table(title: str, found: Results, keys: Sequence[str]) -> Table:
+    """A row a finalist; for each metric mean, sample standard deviation and interval."""
+    made = Table(title=title, title_justify="left")
+    made.add_column("trial", justify="right")
+    made.add_column("seeds", justify="right")
+    for key in keys:
+        for name in (f"{key.partition('/')[2]} mean", "sd", "95 % interval"):
+            made.add_column(name, justify="right")
+    for one in found:
+        cells = [cell for key in keys for cell in _cells(one["metrics"].get(key))]
+        made.add_row(str(one["trial"]), str(len(one["seeds"])), *cells)
+    return made
+
+
+def _cells(summary: Mapping[str, Any] | None) -> list[str]:
+    if summary is None:
+        return ["–", "–", "–"]
+    if summary["sd"] is None:
+        return [f"{summary['mean']:.4f}", "–", "–"]
+    low, high = summary["interval"]
+    return [f"{summary['mean']:.4f}", f"{summary['sd']:.4f}", f"{low:.4f} … {high:.4f}"]
