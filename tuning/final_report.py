@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tuning.finalists import CONFIDENCE
+from tuning.progress import number_text
 from tuning.spec import Spec
 
 Results = Sequence[Mapping[str, Any]]
@@ -45,23 +46,18 @@ def json_line(
 
 
 def table(title: str, found: Results, keys: Sequence[str]) -> Table:
-    """A row a finalist; for each metric mean, sample standard deviation and interval."""
+    """For each finalist and metric: mean, sample standard deviation and interval over the seeds."""
     made = Table(title=title, title_justify="left")
-    made.add_column("trial", justify="right")
-    made.add_column("seeds", justify="right")
-    for key in keys:
-        for name in (f"{key.partition('/')[2]} mean", "sd", "95 % interval"):
-            made.add_column(name, justify="right")
+    for name in ("trial", "seeds", "metric", "mean", "sd", f"{CONFIDENCE:.0%} interval"):
+        made.add_column(name, justify="left" if name == "metric" else "right")
     for one in found:
-        cells = [cell for key in keys for cell in _cells(one["metrics"].get(key))]
-        made.add_row(str(one["trial"]), str(len(one["seeds"])), *cells)
+        names = (str(one["trial"]), str(len(one["seeds"])))
+        for key in keys:
+            made.add_row(*names, key.partition("/")[2], *_cells(one["metrics"].get(key)))
+            names = ("", "")
     return made
 
 
-def _cells(summary: Mapping[str, Any] | None) -> list[str]:
-    if summary is None:
-        return ["–", "–", "–"]
-    if summary["sd"] is None:
-        return [f"{summary['mean']:.4f}", "–", "–"]
-    low, high = summary["interval"]
-    return [f"{summary['mean']:.4f}", f"{summary['sd']:.4f}", f"{low:.4f} … {high:.4f}"]
+def _cells(summary: Mapping[str, Any] | None) -> tuple[str, str, str]:
+    mean, sd, interval = (summary[name] if summary else None for name in ("mean", "sd", "interval"))
+    return number_text(mean), number_text(sd), " … ".join(map(number_text, interval or (None,)))

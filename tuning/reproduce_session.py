@@ -47,10 +47,10 @@ def reproduce(arguments: argparse.Namespace, console: Console, log: ConsoleLog) 
     # What a trial that was cut off has left may be of an epoch that the store has not heard of.
     is_whole = trial["state"] in (COMPLETE, PRUNED)
     recommendations = pd.read_parquet(path) if is_whole and path.exists() else None
-    dataset = study.load_dataset(arguments.dataset_root)
-    log.open_up()
     limit_threads(study.spec.cpus_per_trial)
     keep_freed_memory()
+    dataset = study.load_dataset(arguments.dataset_root)
+    log.open_up()
     epochs = max(metrics["epoch"].tolist())
     with console.status(f"training trial {arguments.trial} again") as status:
         again = train_again(
@@ -110,24 +110,30 @@ def _verdict(
 
 
 def _same(epochs: EpochComparison, users: UserComparison | None) -> str:
-    compared = f"every validation metric of {epochs.epochs} epochs"
+    compared = f"every validation metric of {_count(epochs.epochs, 'epoch')}"
     if users is None:
         return f"{compared} is the same; no per-user results of a finished trial are stored to compare with"
-    return f"{compared}, and rank and recommendations of all {users.users} users, are the same"
+    return f"{compared}, and rank and recommendations of {_count(users.users, 'user')}, are the same"
 
 
 def _how_far(epochs: EpochComparison, users: UserComparison | None, diverged: str | None) -> list[str]:
     lines = ["differs: every validation metric is the same, the per-user results are not"]
     if epochs.first_epoch is not None:
         most = f", by {epochs.largest_difference:.3g} at most ({epochs.metric})" if epochs.metric else ""
-        lines = [f"differs: epoch {epochs.first_epoch} of {epochs.epochs} is the first that is another{most}"]
+        lines = [f"differs: epoch {epochs.first_epoch} of {epochs.epochs} is the first to differ{most}"]
     if epochs.missing_epochs:
-        lines.append(f"{epochs.missing_epochs} stored epochs were not come to{f': {diverged}' if diverged else ''}")
+        lines.append(
+            f"{_count(epochs.missing_epochs, 'stored epoch')} not reached{f': {diverged}' if diverged else ''}"
+        )
     if users is not None:
         lines.append(
-            f"{users.other_rank:.1%} of {users.users} users have another target rank, "
+            f"{users.other_rank:.1%} of {_count(users.users, 'user')} have another target rank, "
             f"{users.other_items:.1%} other recommendations"
         )
     if users is not None and users.missing_users:
-        lines.append(f"{users.missing_users} users are in one of the two only")
+        lines.append(f"{_count(users.missing_users, 'user')} in one of the two only")
     return lines
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
