@@ -137,8 +137,8 @@ def test_a_finalisation_cut_off_goes_on_and_looks_once_a_seed(folder: Path):
     process = started(finalize)  # a worker of this one is killed
     try:
         wait_for(lambda: len(ledger(folder)) > len(before), process)
-        for worker in workers_of(process.pid):
-            os.kill(worker, signal.SIGKILL)
+        (worker,) = workers_of(process.pid)
+        os.kill(worker, signal.SIGKILL)
         out, err = process.communicate(timeout=200)
     finally:
         process.kill()
