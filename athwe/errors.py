@@ -13,6 +13,10 @@ class DataError(AthweError):
     """A data set folder or file that does not keep the contract of `dataset/README.md`."""
 
 
+class SealedError(AthweError):
+    """A look at the test split of a data set that was sealed."""
+
+
 class CheckpointError(AthweError):
     """A checkpoint folder that is missing, half-written or of another model."""
 

@@ -31,6 +31,7 @@ class Plan:
     config: Config
     settings: SearchSettings
     dataset: Dataset
+    """Sealed."""
     flags: Mapping[str, Any]
 
     def spec(self, study: str, concurrency: int, gpus_per_trial: float) -> Spec:
@@ -70,7 +71,7 @@ def make_plan(flags: Mapping[str, Any]) -> Plan:
     overrides += [f"{key}={flags[key]}" for key in ("epochs", "seed") if flags.get(key) is not None]
     config = load_config(name, files=flags.get("config", ()), overrides=overrides)
     settings.space.check(config)
-    dataset = load_dataset(name, flags.get("dataset_root"), config)
+    dataset = load_dataset(name, flags.get("dataset_root"), config).sealed()  # nothing of a search can read test
     space = settings.space.without(inert_parameters(config, dataset, settings.space.root.keys()))
     space = space.with_n_clusters_at_most(labelled_items(dataset)).including(config)
     space.check(config)

@@ -1,5 +1,6 @@
 """One data set, read, filtered and ready to be cut into batches."""
 
+import copy
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from athwe.data.items import read_items
 from athwe.data.modalities import read_attributes, read_features
 from athwe.data.sequences import Batch, Samples, gather_histories, gather_ranges
 from athwe.data.split import Split, count_preceding, target_positions
-from athwe.errors import DataError
+from athwe.errors import DataError, SealedError
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Dataset:
     """Multi-hot categories, or None where there are none."""
     items: pd.DataFrame
     """item_id, title, categories, image, one row for each of `item_tokens[1:]`; image is "" where there is none."""
+    is_sealed: bool = False
+    """Whether the test targets were cut off (`sealed`)."""
     feature_digests: dict[str, str] = field(init=False)
     """`array_digest` of each of the features: taken once here, it travels along to whoever asks the cache."""
 
@@ -72,8 +75,38 @@ class Dataset:
         return len(self.user_tokens)
 
     def positions(self, split: Split) -> Int64[np.ndarray, " n"]:
-        """Positions of the targets of a split."""
-        return target_positions(self.user_offset, split)
+        """Positions of the targets of a split.
+
+        Raises:
+            SealedError: the test split of a sealed data set.
+        """
+        if self.is_sealed and split == "test":
+            raise SealedError(
+                f"the test split of {self.name} is sealed here: a search goes by valid, and only "
+                "`python tuning/finalize.py --study NAME` looks at test, which it writes down"
+            )
+        return target_positions(self.user_offset, split, self.is_sealed)
+
+    def sealed(self) -> "Dataset":
+        """The same data set without its test targets: none of the arrays holds one.
+
+        Training and validation are the same to the bit, and so is the fingerprint, so that checkpoints fit both. A
+        user's only interaction is no test target and stays.
+        """
+        if self.is_sealed:
+            return self
+        kept = np.ones(len(self.item), bool)
+        kept[self.positions("test")] = False
+        cut_off = np.cumsum(np.diff(self.user_offset) > 1)
+        sealed = copy.copy(self)  # not `replace`, which would take the features' digests again
+        vars(sealed).update(
+            item=self.item[kept],
+            timestamp=self.timestamp[kept],
+            preceding=self.preceding[kept],
+            user_offset=self.user_offset - np.concatenate([[0], cut_off]),
+            is_sealed=True,
+        )
+        return sealed
 
     def lengths(self, positions: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
         """How long the history before each position is, as far as it is cut out."""

@@ -41,8 +41,9 @@ def write_recommendations(ranking: Ranking, dataset: Dataset, path: Path) -> Non
 
 def write_histories(dataset: Dataset, path: Path) -> None:
     """Columns user, items and timestamps (unix seconds): what each user did before the sealed test target."""
+    dataset = dataset.sealed()
     users = np.argsort(dataset.user_tokens[1:], kind="stable") + 1
-    start, stop = dataset.user_offset[users], dataset.user_offset[users + 1] - 1
+    start, stop = dataset.user_offset[users], dataset.user_offset[users + 1]
     count = stop - start
     index = np.repeat(start - np.cumsum(count) + count, count) + np.arange(count.sum())
     table = pa.table(

@@ -10,7 +10,7 @@ import torch
 import athwe
 from athwe.config_files import override_config
 from athwe.data import load_dataset
-from athwe.errors import CheckpointError, ConfigError, DataError, DivergedError
+from athwe.errors import CheckpointError, ConfigError, DataError, DivergedError, SealedError
 from athwe.training.trainer import Trainer
 
 
@@ -49,6 +49,28 @@ def test_same_seed_same_result_to_the_bit(trained, tiny_config, tiny_dataset):
     assert without_seconds(results) == without_seconds(trained[1])
     for name, value in trained[0].model.state_dict().items():
         assert torch.equal(value, trainer.model.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("changes", [{}, {"loss": "sampled", "sampled_items": 20}])
+def test_a_sealed_data_set_trains_and_validates_the_same_to_the_bit(tiny_config, tiny_dataset, tmp_path, changes):
+    whole, expected = train(tiny_config, tiny_dataset, **changes)
+    trainer, results = train(tiny_config, tiny_dataset.sealed(), **changes)
+    assert without_seconds(results) == without_seconds(expected)
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, trainer.model.state_dict()[name]), name
+    last, whole_last = results[-1].ranking, expected[-1].ranking
+    assert (last.target_rank == whole_last.target_rank).all() and (last.top_items == whole_last.top_items).all()
+    learned, whole_learned = trainer.diagnostics(), whole.diagnostics()
+    assert learned.pop("peak_memory_bytes") and whole_learned.pop("peak_memory_bytes")
+    assert learned == whole_learned
+
+    for look in (trainer.rank, trainer.evaluate):
+        with pytest.raises(SealedError):
+            look("test")
+    trainer.save(tmp_path / "state")  # a checkpoint of the search, taken up where test may be looked at
+    restored = Trainer(trainer.config, tiny_dataset)
+    restored.restore(tmp_path / "state")
+    assert restored.evaluate("test") == whole.evaluate("test")
 
 
 def test_another_seed_another_result(trained, tiny_config, tiny_dataset):

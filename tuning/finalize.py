@@ -1,0 +1,71 @@
+"""`python tuning/finalize.py --study NAME`: retrain the best trials on fresh seeds, look at test, on record."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+if __name__ == "__main__":  # this file's folder comes first on the path then; our packages are in the one above
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from rich.console import Console
+
+from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, positive_int
+from athwe.errors import AthweError
+from tuning.connection import StoreError
+from tuning.quiet import ConsoleLog, be_quiet
+from tuning.store import DEFAULT_URL
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line.
+
+    Raises:
+        UsageError: an unknown flag or a value of the wrong kind.
+    """
+    parser = Parser(prog="python tuning/finalize.py", description=__doc__)
+    add = parser.add_argument
+    add("--study", required=True, help="name of the study")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--top", type=positive_int, default=3, help="this many best trials (default: %(default)s)")
+    which.add_argument("--trials", type=_trial_number, nargs="+", metavar="N", help="trials by number instead")
+    add("--seeds", type=positive_int, default=5, help="fresh seeds each at least; all on record are shown (default: 5)")
+    add("--store", default=DEFAULT_URL, metavar="URL", help="SQLAlchemy URL (default: %(default)s)")
+    add("--dataset-root", help="folder of data sets (default: where the study had it)")
+    add("--concurrency", type=positive_int, help="runs at once (default: as many as fit)")
+    add("--cpus-per-trial", type=positive_int, help="cores of one run (default: as in the search)")
+    add("--address", help="host:port of a Ray cluster's head (default: RAY_ADDRESS, else a Ray of its own)")
+    add("--json", action="store_true", help="one line of JSON on standard output, everything else on standard error")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Finalize a study; the exit code is 0, 1 where a run failed, 2 for a user's error, 130 after Ctrl-C."""
+    be_quiet()
+    try:
+        return _finalize(parse(argv))
+    except (AthweError, StoreError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on, and repeats nothing that is in the ledger", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _finalize(arguments: argparse.Namespace) -> int:
+    from tuning.final_session import finalize  # Ray and torch, which take seconds, only once the flags are read
+
+    console = Console(stderr=arguments.json)
+    with closing(ConsoleLog(console)) as log:
+        return finalize(arguments, console, log)
+
+
+def _trial_number(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a trial's number, got {text!r}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
