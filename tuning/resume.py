@@ -14,12 +14,9 @@ from optuna.trial import FrozenTrial, TrialState
 from tuning.errors import SearchError
 from tuning.sampler import RESUME_CHECKPOINT, RETRY_OF
 from tuning.schema import CANCELLED, FAIL, INVALID, RUNNING, WORKER_LOST
-from tuning.store import Store, now
+from tuning.store import LIVE_SECONDS, Store, now
 
 logger = logging.getLogger(__name__)
-
-LIVE_SECONDS = 30.0
-"""A heartbeat younger than this may belong to a driver that is still at work."""
 
 
 def require_no_driver(store: Store, study_name: str, live_seconds: float = LIVE_SECONDS) -> None:

@@ -23,6 +23,13 @@ DIVERGED, OUT_OF_MEMORY, WORKER_LOST, INVALID, CANCELLED, EXCEPTION, TIMED_OUT, 
 """Why a trial is FAIL; `exception` is an error of the trial's own that none of the others names. Only `over-limit` is
 the reason of a PRUNED one: it was stopped since it needs more than a trial may, and no pruner has judged it."""
 
+TRAIN_SECONDS, PARAMETERS = "train_seconds", "parameters"
+"""What a trial cost, among its values: seconds of training, and how many numbers its model learns."""
+REPORTED_SECONDS = "train/reported_seconds"
+"""Metric of every epoch: from the creation of the study until the driver heard of it."""
+MEMORY_BYTES = "train/memory_bytes"
+"""Metric of every epoch: the most memory that its worker has held in this trial."""
+
 tables = sa.MetaData()
 schema_version = sa.Table("schema_version", tables, sa.Column("version", sa.Integer, primary_key=True))
 study = sa.Table(
@@ -114,6 +121,30 @@ test_evaluation = sa.Table(
     sa.Column("mask_seen", sa.Boolean, nullable=False),
     sa.Column("metrics_json", sa.Text, nullable=False),
 )
+
+
+def count_rows(connection: sa.Connection, study_name: str) -> dict[str, int]:
+    """How many rows each table has of a study."""
+    return {
+        table.name: connection.execute(sa.select(sa.func.count()).select_from(table).where(mine)).scalar_one()
+        for table, mine in _rows_of(study_name)
+    }
+
+
+def delete_rows(connection: sa.Connection, study_name: str) -> None:
+    """Remove a study's rows from every table."""
+    for table, mine in _rows_of(study_name):
+        connection.execute(sa.delete(table).where(mine))
+
+
+def _rows_of(study_name: str) -> list[tuple[sa.Table, sa.ColumnElement[bool]]]:
+    """Every table that has rows of studies with what picks one study's, those that refer to others first."""
+    trials = sa.select(trial.c.trial_id).where(trial.c.study_name == study_name)
+    return [
+        (table, table.c.study_name == study_name if "study_name" in table.c else table.c.trial_id.in_(trials))
+        for table in reversed(tables.sorted_tables)
+        if table is not schema_version
+    ]
 
 
 def _to_version_2(connection: sa.Connection) -> None:

@@ -16,9 +16,11 @@ import torch
 from optuna.storages import RDBStorage
 from rich.console import Console
 
+from tuning.audit import save_pruner_audit
 from tuning.cluster import available, cluster_address, require_device, require_resources, start_ray
 from tuning.errors import SearchError
 from tuning.journal import Journal
+from tuning.pareto import pareto_of
 from tuning.plan import PATHS, STUDY_FLAGS, Plan, earlier_study, make_plan, require_same_study
 from tuning.progress import Progress
 from tuning.provenance import core_count
@@ -30,7 +32,15 @@ from tuning.sampler import make_sampler
 from tuning.schema import FAIL, INVALID
 from tuning.spec import Spec, study_name
 from tuning.store import DEFAULT_URL, Store, StoreError, display_url, now
-from tuning.summary import failures, json_line, next_commands, print_summary, save_importances
+from tuning.summary import (
+    failures,
+    json_line,
+    next_commands,
+    print_audit,
+    print_pareto,
+    print_summary,
+    save_importances,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -196,7 +206,8 @@ def _run(session: Session, arguments: argparse.Namespace, console: Console, star
     stop = StopRequest(spec.time_budget_seconds)
     remaining = spec.settings.trials - finished_count(study)
     maximize = spec.direction == "maximize"
-    progress = Progress(console, spec.study, spec.objective, maximize, spec.settings.trials, spec.config.epochs)
+    size = (spec.settings.trials, spec.config.epochs, spec.concurrency, spec.time_budget_seconds)
+    progress = Progress(console, spec.study, spec.objective, maximize, *size)
     _introduce(session, console, remaining)
     try:
         if remaining > 0:
@@ -208,6 +219,7 @@ def _run(session: Session, arguments: argparse.Namespace, console: Console, star
         session.store.update_study(spec.study, heartbeat_at=None)
     if not stop.interrupted:
         save_importances(session.store, study, spec.config.seed)
+        save_pruner_audit(session.store, spec)
         session.store.update_study(spec.study, ended_at=now())
     return _conclude(session, journal, stop, arguments, console, time.monotonic() - started)
 
@@ -241,6 +253,9 @@ def _conclude(
     maximize = spec.direction == "maximize"
     store_url = display_url(arguments.store)
     print_summary(console, records, spec.objective, maximize)
+    pareto = pareto_of(session.store, spec.study, spec.objectives)
+    print_pareto(console, pareto, spec.objectives)
+    print_audit(console, session.store, spec)
     ran = [record for record in records if record.reason != INVALID]
     code = INTERRUPTED if stop.interrupted else OK
     if stop.why:
@@ -265,5 +280,7 @@ def _conclude(
             "store": store_url,
             "storage_path": str(session.storage),
         }
+        if pareto:
+            facts["pareto"] = [{"trial": number, "values": values} for number, values in pareto.items()]
         print(json_line(facts, records, maximize, seconds, ended=not stop.interrupted))
     return code
