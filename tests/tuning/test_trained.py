@@ -16,11 +16,11 @@ def save(store: Store, number: int, state: str = COMPLETE, epochs: int = 1, **co
 
 
 def test_epochs_verdicts_and_values_come_back(store: Store):
-    search(store, make_spec(pruner={"audit_share": 1}), [rising(0.9), rising(0.45)])
+    search(store, make_spec(pruner={"audit_share": 1}), [rising(9.0), rising(4.5)])
     first, audited = trained_trials(store, "study", OBJECTIVE)
-    assert (first.number, first.params["beta"], first.value, first.given_up, first.last_epoch) == (0, 0.2, rising(0.9)[-1], None, 9)
-    assert (audited.state, audited.value, audited.given_up) == (COMPLETE, 0.45, 1)
-    assert audited.epochs[2].value == pytest.approx(0.1)
+    assert (first.number, first.params["beta"], first.value, first.given_up, first.last_epoch) == (0, 0.2, 9, None, 9)
+    assert (audited.state, audited.value, audited.given_up) == (COMPLETE, 4.5, 1)
+    assert audited.epochs[2].value == 1.0
     assert (audited.epochs[2].train_seconds, audited.epochs[2].reported_seconds) == (EPOCH_SECONDS, 11 * EPOCH_SECONDS)
 
 
