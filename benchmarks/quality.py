@@ -31,6 +31,7 @@ from run_athwe import SASREC
 VARIANTS: dict[str, dict] = {
     "Popularity": {},
     "SASRec": SASREC,
+    "SASRec, 512 sampled items": SASREC | {"loss": "sampled", "sampled_items": 512},
     "ATHWE": {},
     "ATHWE, time gaps shuffled": {},
     "ATHWE, no text": {"modalities": ["item", "img"]},

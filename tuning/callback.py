@@ -28,9 +28,11 @@ def _never_raises(hook: Callable[..., None]) -> Callable[..., None]:
 class SearchCallback(tune.Callback):
     """Lives in the driver, the only writer of the store."""
 
-    def __init__(self, journal: Journal, progress: Progress):
+    def __init__(self, journal: Journal, progress: Progress, verdicts: dict[int, int]):
         self._journal = journal
         self._progress = progress
+        self._verdicts = verdicts
+        """Of the pruner: epoch in which it gave a trial up, by number."""
         self._stopped: set[int] = set()
         """Trials whose last result the scheduler answered with a stop."""
 
@@ -43,7 +45,10 @@ class SearchCallback(tune.Callback):
     @_never_raises
     def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         """A worker has the trial, for the first time or again."""
-        self._journal.started(trial.config["number"])
+        number = trial.config["number"]
+        if (epoch := self._journal.records[number].pruned_epoch) is not None:
+            self._verdicts[number] = epoch  # it goes on with a trial that is audited
+        self._journal.started(number)
 
     @_never_raises
     def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict, **info: Any) -> None:
@@ -53,6 +58,8 @@ class SearchCallback(tune.Callback):
             self._stopped.add(number)
         if "epoch" in result:
             self._journal.reported(number, result)
+        if number in self._verdicts and not result.get("done"):
+            self._journal.given_up(number, self._verdicts[number])
 
     @_never_raises
     def on_checkpoint(self, iteration: int, trials: list, trial: Any, checkpoint: Any, **info: Any) -> None:
@@ -63,8 +70,10 @@ class SearchCallback(tune.Callback):
     def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         """The trial ended by itself or was stopped by the scheduler."""
         number = trial.config["number"]
-        best_value = self._journal.records[number].best_value
-        self._journal.ended(number, ending_of(trial.last_result or {}, best_value, number in self._stopped))
+        record = self._journal.records[number]
+        stopped = number in self._stopped
+        ending = ending_of(trial.last_result or {}, record.best_value, stopped, record.over_limit)
+        self._journal.ended(number, ending)
         self._progress.trial_ended(self._journal.records[number])
 
     @_never_raises

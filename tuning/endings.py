@@ -7,7 +7,7 @@ import torch
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 
 from athwe.errors import AthweError, DivergedError
-from tuning.schema import COMPLETE, DIVERGED, EXCEPTION, FAIL, OUT_OF_MEMORY, PRUNED, WORKER_LOST
+from tuning.schema import COMPLETE, DIVERGED, EXCEPTION, FAIL, OUT_OF_MEMORY, OVER_LIMIT, PRUNED, WORKER_LOST
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,14 @@ class Ending:
     state: str
     """COMPLETE, PRUNED or FAIL."""
     reason: str | None = None
-    """One of `store.REASONS` where the state is FAIL."""
+    """One of `schema.REASONS` where the state is FAIL, or `over-limit` where it is PRUNED for that."""
     error: str | None = None
     """What went wrong, for the user."""
 
 
-def ending_of(last_result: dict[str, Any], best_value: float | None, scheduler_stopped: bool) -> Ending:
+def ending_of(
+    last_result: dict[str, Any], best_value: float | None, scheduler_stopped: bool, over_limit: str | None = None
+) -> Ending:
     """Decide how a trial ended that raised nothing.
 
     Args:
@@ -31,12 +33,15 @@ def ending_of(last_result: dict[str, Any], best_value: float | None, scheduler_s
         best_value: objective of its best epoch, None where no epoch was validated.
         scheduler_stopped: whether the scheduler stopped it. It does so too at the last epoch it knows of, which is
             the trial's own end.
+        over_limit: what it needs more of than it may, in words; it was stopped for that, or should have been.
     """
     failure = last_result.get("failure")
     if failure:
         return Ending(FAIL, failure["reason"], failure["error"])
     if best_value is None:
         return Ending(FAIL, EXCEPTION, "the trial ended before it reported the objective once")
+    if over_limit:
+        return Ending(PRUNED, OVER_LIMIT, over_limit)
     if scheduler_stopped and not last_result.get("finished"):
         return Ending(PRUNED)
     return Ending(COMPLETE)

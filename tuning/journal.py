@@ -8,8 +8,8 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,25 @@ from typing import Any
 import numpy as np
 from optuna import Study
 from optuna.exceptions import StorageInternalError
+from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from tuning.endings import Ending
+from tuning.limits import broken, excesses
 from tuning.results import copy_results
-from tuning.schema import CANCELLED, FAIL, INVALID, RUNNING
+from tuning.schema import (
+    CANCELLED,
+    FAIL,
+    INVALID,
+    MEMORY_BYTES,
+    PARAMETERS,
+    PRUNED,
+    REPORTED_SECONDS,
+    RUNNING,
+    TRAIN_SECONDS,
+)
+from tuning.spec import Limits
 from tuning.store import Store, StoreError, now
 
 logger = logging.getLogger(__name__)
@@ -50,6 +63,26 @@ class TrialRecord:
     error: str | None = None
     retry_of: int | None = None
     """The trial that this one goes on with."""
+    pruned_epoch: int | None = None
+    """Where the pruner gave it up. A trial that is not PRUNED went on to be audited."""
+    epoch_seconds: dict[int, float] = field(default_factory=dict)
+    """Training time of each epoch."""
+    memory_bytes: float = 0.0
+    parameters: int | None = None
+    """How many numbers the model learns."""
+    over_limit: str | None = None
+    """The limit that it broke, in words."""
+
+    @property
+    def train_seconds(self) -> float:
+        """Of all epochs, those of the trial it goes on with included."""
+        return sum(self.epoch_seconds.values())
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """By the names that objectives have."""
+        parameters = {} if self.parameters is None else {PARAMETERS: float(self.parameters)}
+        return {TRAIN_SECONDS: self.train_seconds} | parameters
 
 
 def asked_for(records: Iterable[TrialRecord]) -> list[TrialRecord]:
@@ -62,15 +95,29 @@ def asked_for(records: Iterable[TrialRecord]) -> list[TrialRecord]:
 class Journal:
     """Only the driver's main thread writes here."""
 
-    def __init__(self, store: Store, study: Study, objective: str, storage_path: Path):
+    def __init__(
+        self,
+        store: Store,
+        study: Study,
+        objectives: Sequence[str],
+        storage_path: Path,
+        limits: Limits | None = None,
+        driver: str | None = None,
+    ):
         self.study_name = study.study_name
         self.records: dict[int, TrialRecord] = {}
         """Trials by number, those of earlier drivers of the study too."""
         self._store = store
         self._tables = study._storage
         self._study_id = study._study_id
-        self._objective = objective
+        self._objectives = list(objectives)
         self._storage_path = storage_path
+        self._limits = limits or Limits()
+        self._driver = driver
+        row = store.study(study.study_name)
+        self._created_at = now() if row is None else row["created_at"]
+        self.was_taken_over = False
+        """Whether another driver has claimed the study, which fell silent for too long here."""
         self._queue: deque[Callable[[], None]] = deque()
         self._retry_at = 0.0
         self._beat_at = 0.0
@@ -79,10 +126,17 @@ class Journal:
         """Take over the trials that earlier drivers of the study have written."""
         for row in self._store.trials(self.study_name).replace({np.nan: None}).to_dict("records"):
             same = ("number", "params", "state", "reason", "error", "started_at", "ended_at")
+            whole = ("best_epoch", "retry_of", "pruned_epoch")
             record = TrialRecord(**{field: row[field] for field in same}, best_value=row["value"])
-            record.best_epoch = None if row["best_epoch"] is None else int(row["best_epoch"])
-            record.retry_of = None if row["retry_of"] is None else int(row["retry_of"])
+            for name in whole:
+                setattr(record, name, None if row[name] is None else int(row[name]))
             self.records[record.number] = record
+        for row in self._store.values(self.study_name).to_dict("records"):
+            record = self.records[int(row["number"])]
+            if row["name"] == TRAIN_SECONDS:
+                record.epoch_seconds = {0: row["value"]}
+            elif row["name"] == PARAMETERS:
+                record.parameters = int(row["value"])
 
     def trial_id(self, number: int) -> str:
         """The key of a trial in the store and in file names."""
@@ -92,8 +146,11 @@ class Journal:
         self, number: int, params: Mapping[str, Any], retry_of: int | None = None, checkpoint: str | None = None
     ) -> None:
         """Optuna proposed a trial that is going to run; with `retry_of` it goes on with that one from `checkpoint`."""
-        self.records[number] = TrialRecord(number, dict(params), retry_of=retry_of)
+        record = self.records[number] = TrialRecord(number, dict(params), retry_of=retry_of)
+        earlier = self.records.get(retry_of) if retry_of is not None and checkpoint else None
+        record.pruned_epoch = earlier.pruned_epoch if earlier else None
         row = {"state": RUNNING, "params_json": json.dumps(dict(params)), "retry_of": retry_of}
+        row["pruned_epoch"] = record.pruned_epoch
         self._save(number, **row, checkpoint=checkpoint)
         if retry_of is not None and checkpoint:
             self._write(lambda: self._carry_over(retry_of, number))
@@ -116,13 +173,29 @@ class Journal:
         """An epoch ended: `epoch`, `best_epoch`, `best_value` and metrics keyed `<split>/<name>`."""
         record, epoch = self.records[number], int(result["epoch"])
         metrics = {key: value for key, value in result.items() if "/" in key and isinstance(value, int | float)}
-        record.epoch, record.value = epoch, metrics.get(self._objective)
+        metrics[REPORTED_SECONDS] = (now() - self._created_at).total_seconds()
+        record.epoch, record.value = epoch, metrics.get(self._objectives[0])
+        self._cost(record, result)
         record.best_epoch, record.best_value = result["best_epoch"], result["best_value"]
         self._write(lambda: self._store.save_metrics(self.trial_id(number), epoch, metrics))
         self._save(number, best_epoch=record.best_epoch, value=record.best_value)
         if record.value is not None and math.isfinite(record.value):
             value = float(record.value)
             self._write(lambda: self._tables.set_trial_intermediate_value(self._key(number), epoch, value))
+
+    def breaks_limit(self, number: int, result: Mapping[str, Any]) -> bool:
+        """Whether a trial needs more than it may, with an epoch that is about to be reported."""
+        record = self.records[number]
+        self._cost(record, result)
+        record.over_limit = broken(self._limits, record.train_seconds, record.memory_bytes)
+        return record.over_limit is not None
+
+    def given_up(self, number: int, epoch: int) -> None:
+        """The pruner gave a trial up in this epoch, which trains on all the same, to be audited."""
+        record = self.records[number]
+        if record.pruned_epoch is None:
+            record.pruned_epoch = epoch
+            self._save(number, pruned_epoch=epoch)
 
     def checkpointed(self, number: int, path: str) -> None:
         """The trial can go on from `path`."""
@@ -133,10 +206,21 @@ class Journal:
         record = self.records[number]
         record.state, record.reason, record.error, record.ended_at = ending.state, ending.reason, ending.error, now()
         value = None if ending.state == FAIL else record.best_value
-        self._write(lambda: self._tell(number, ending, value))
+        if ending.state == PRUNED and ending.reason is None:
+            record.pruned_epoch = record.epoch
+        values = record.costs | ({} if value is None else {self._objectives[0]: float(value)})
+        self._write(lambda: self._tell(number, ending, values))
         self._save(
-            number, state=ending.state, reason=ending.reason, error=ending.error, ended_at=record.ended_at, value=value
+            number,
+            state=ending.state,
+            reason=ending.reason,
+            error=ending.error,
+            ended_at=record.ended_at,
+            value=value,
+            pruned_epoch=record.pruned_epoch,
         )
+        if value is not None:
+            self._write(lambda: self._store.save_values(self.trial_id(number), values))
 
     def cancel_running(self, why: str) -> None:
         """Whatever has no ending yet was in flight when the search stopped."""
@@ -147,8 +231,18 @@ class Journal:
         """Say in the store, every few seconds, that this driver is alive; and try what waits in the queue."""
         if time.monotonic() - self._beat_at > HEARTBEAT_SECONDS and not self._queue:
             self._beat_at = time.monotonic()
-            self._write(lambda: self._store.update_study(self.study_name, heartbeat_at=now()))
+            self._write(self._say_alive)
         self.flush()
+
+    def _say_alive(self) -> None:
+        if self._driver is not None and not self._store.beat(self.study_name, self._driver):
+            self.was_taken_over = True
+
+    def _cost(self, record: TrialRecord, result: Mapping[str, Any]) -> None:
+        if "train/seconds" in result:
+            record.epoch_seconds[int(result["epoch"])] = float(result["train/seconds"])
+        record.memory_bytes = max(record.memory_bytes, float(result.get(MEMORY_BYTES, 0)))
+        record.parameters = result.get(PARAMETERS, record.parameters)
 
     def flush(self) -> bool:
         """Write what waits, in order; whether all of it is written."""
@@ -191,8 +285,9 @@ class Journal:
         metrics = self._store.metrics([self.trial_id(old)])
         for epoch in metrics["epoch"].unique().tolist():
             rows = metrics[metrics["epoch"] == epoch]
-            names = rows["split"] + "/" + rows["name"]
-            self._store.save_metrics(self.trial_id(new), epoch, dict(zip(names, rows["value"], strict=True)))
+            values = dict(zip(rows["split"] + "/" + rows["name"], rows["value"], strict=True))
+            self._store.save_metrics(self.trial_id(new), epoch, values)
+            self.records[new].epoch_seconds.setdefault(epoch, values.get("train/seconds", 0.0))
         for epoch, value in self._tables.get_trial(self._key(old)).intermediate_values.items():
             self._tables.set_trial_intermediate_value(self._key(new), epoch, value)
         try:
@@ -203,7 +298,7 @@ class Journal:
     def _key(self, number: int) -> int:
         return self._tables.get_trial_id_from_study_id_trial_number(self._study_id, number)
 
-    def _tell(self, number: int, ending: Ending, value: float | None) -> None:
+    def _tell(self, number: int, ending: Ending, values: Mapping[str, float]) -> None:
         """Straight to Optuna's storage: `Study.tell` refuses a value for a pruned trial and takes its last epoch's."""
         key = self._key(number)
         if self._tables.get_trial(key).state.is_finished():
@@ -212,5 +307,10 @@ class Journal:
             self._tables.set_trial_user_attr(key, "reason", ending.reason)
         if ending.error:
             self._tables.set_trial_user_attr(key, "error", ending.error.splitlines()[-1][:500])
-        values = None if value is None else [float(value)]
-        self._tables.set_trial_state_values(key, TrialState[ending.state], values)
+        if ending.state != FAIL:
+            record = self.records[number]
+            for name, excess in excesses(self._limits, record.train_seconds, record.memory_bytes).items():
+                self._tables.set_trial_system_attr(key, f"{_CONSTRAINTS_KEY}:{name}", excess)
+        told = [values[name] for name in self._objectives if name in values]
+        is_whole = ending.state != FAIL and len(told) == len(self._objectives)
+        self._tables.set_trial_state_values(key, TrialState[ending.state], told if is_whole else None)

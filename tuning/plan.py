@@ -1,6 +1,6 @@
 """From flags to what a search is going to do; what can be wrong is found here, before anything is written."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,8 +88,8 @@ def _require_enough_items(config: Config, dataset: Dataset) -> None:
         )
 
 
-def earlier_study(store: Store, name: str | None, dataset: str | None) -> dict[str, Any]:
-    """The study to resume: the one named, or the newest unfinished one (of that data set).
+def earlier_studies(store: Store, name: str | None, dataset: str | None) -> list[dict[str, Any]]:
+    """The studies that may be meant: the one named, or the unfinished ones (of that data set), newest first.
 
     Raises:
         SearchError: there is none.
@@ -100,11 +100,31 @@ def earlier_study(store: Store, name: str | None, dataset: str | None) -> dict[s
         names = frame.loc[unfinished, "study_name"].tolist()
         if not names:
             raise SearchError(f"no unfinished study{f' of {dataset}' if dataset else ''} in this store to resume")
-        name = str(names[0])
-    row = store.study(name)
-    if row is None:
+    else:
+        names = [name]
+    rows = [row for each in names if (row := store.study(each)) is not None]
+    if not rows:
         raise SearchError(f"no study {name!r} in this store to resume; without --resume it is started")
-    return row
+    return rows
+
+
+def matching_study(rows: Sequence[dict[str, Any]], given: Mapping[str, Any]) -> tuple[dict[str, Any], Plan]:
+    """The first of these studies that the flags given do not contradict, with its plan.
+
+    Raises:
+        SearchError: there is none; the difference to the first one.
+        AthweError: its data set or files cannot be used any more.
+    """
+    refusal: SearchError | None = None
+    for row in rows:
+        plan = make_plan(row["spec"]["flags"] | given)
+        try:
+            require_same_study(row, plan.spec(row["study_name"], 1, 0))
+        except SearchError as error:
+            refusal = refusal or error
+        else:
+            return row, plan
+    raise refusal or SearchError("no study to resume")
 
 
 def require_same_study(row: Mapping[str, Any], spec: Spec) -> None:

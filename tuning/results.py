@@ -24,6 +24,11 @@ def model_path(storage: Path, trial_id: str) -> Path:
     return storage / MODELS / trial_id
 
 
+def stacks_path(storage: Path, trial_id: str) -> Path:
+    """What the threads of a worker were doing when the trial hung."""
+    return storage / "hung" / f"{trial_id}.txt"
+
+
 def write_data(dataset: Dataset, storage: Path) -> None:
     """Items and histories, once a data fingerprint, so that the dashboard needs no data set."""
     folder = storage / "data" / dataset.fingerprint

@@ -19,18 +19,17 @@ from tuning.store import LIVE_SECONDS, Store, now
 logger = logging.getLogger(__name__)
 
 
-def require_no_driver(store: Store, study_name: str, live_seconds: float = LIVE_SECONDS) -> None:
-    """Return once it is certain that no other driver works on the study.
+def claim(store: Store, study_name: str, driver: str, live_seconds: float = LIVE_SECONDS) -> None:
+    """Return once `driver` is the one that works on the study; a driver that fell silent is waited for.
 
     Raises:
         SearchError: another driver's heartbeat goes on.
     """
     first = _heartbeat(store, study_name)
     told = False
-    while (beat := _heartbeat(store, study_name)) is not None:
-        age = (now() - beat).total_seconds()
-        if age >= live_seconds:
-            return
+    while not store.claim_study(study_name, driver, live_seconds):
+        beat = _heartbeat(store, study_name)
+        age = (now() - beat).total_seconds() if beat else 0
         if beat != first:
             raise SearchError(f"study {study_name!r} has a driver at work, alive {age:.0f} s ago: wait for its end")
         if not told:
@@ -39,8 +38,10 @@ def require_no_driver(store: Store, study_name: str, live_seconds: float = LIVE_
         time.sleep(0.5)
 
 
-def requeue_unfinished(store: Store, study: Study) -> None:
+def requeue_unfinished(store: Store, study: Study, retry_failed: bool = False) -> None:
     """Enqueue what was in flight or cancelled, and make the store agree with Optuna's tables.
+
+    Those go on from their checkpoint; with `retry_failed` trials that failed are enqueued as well, from their start.
 
     Safe to be killed in: a trial is enqueued before the old one is closed, and never twice.
     """
@@ -54,9 +55,12 @@ def requeue_unfinished(store: Store, study: Study) -> None:
             continue
         was_in_flight = trial.state == TrialState.RUNNING
         is_whole = bool(trial.params) and trial.params.keys() == trials[0].params.keys()
-        if (was_in_flight or reason == CANCELLED) and is_whole and trial.number not in retried:
+        was_cut_off = was_in_flight or reason == CANCELLED
+        failed = retry_failed and trial.state == TrialState.FAIL and reason != INVALID
+        if (was_cut_off or failed) and is_whole and trial.number not in retried:
             checkpoint = (row or {}).get("checkpoint") or trial.user_attrs.get(RESUME_CHECKPOINT)
-            study.enqueue_trial(trial.params, user_attrs={RESUME_CHECKPOINT: checkpoint, RETRY_OF: trial.number})
+            goes_on = {RESUME_CHECKPOINT: checkpoint if was_cut_off else None, RETRY_OF: trial.number}
+            study.enqueue_trial(trial.params, user_attrs=goes_on)
         if was_in_flight:
             reason = WORKER_LOST if is_whole else INVALID
             _close(study, trial, reason, "its driver ended without a word")

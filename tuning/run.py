@@ -3,7 +3,7 @@
 import logging
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from athwe.data import Dataset
 from tuning.callback import SearchCallback
 from tuning.journal import Journal
 from tuning.progress import Progress
-from tuning.pruner import make_scheduler
+from tuning.pruner import AuditedASHA, Report, make_scheduler, replay
 from tuning.sampler import OptunaSearcher
 from tuning.spec import Spec
 from tuning.store import now
@@ -29,24 +29,33 @@ _TRIES_AFTER_A_LOST_WORKER = 2
 class StopRequest(tune.Stopper):
     """Ends a run when asked to, or when its time is over. `why` says which; None while it goes on."""
 
-    def __init__(self, time_budget_seconds: float | None):
+    def __init__(self, time_budget_seconds: float | None, journal: Journal | None = None):
+        self._journal = journal
         self.why: str | None = None
         self.interrupted = False
         self._budget_seconds = time_budget_seconds
         self._deadline = None if time_budget_seconds is None else time.monotonic() + time_budget_seconds
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Ray pickles its whole configuration; a live engine cannot be pickled and is not needed there."""
+        return {}
 
     def interrupt(self) -> None:
         """Ask for an end, as Ctrl-C does."""
         self.interrupted, self.why = True, "the search was interrupted"
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Never stops one trial alone."""
-        return False
+        """Stops a trial alone that needs more than it may."""
+        if self._journal is None or "epoch" not in result:
+            return False
+        return self._journal.breaks_limit(result["config"]["number"], result)
 
     def stop_all(self) -> bool:
         """Whether every trial is to stop now; Tune asks about ten times a second."""
         if self.why is None and self._deadline is not None and time.monotonic() > self._deadline:
             self.why = f"the time budget of {self._budget_seconds:g} s was used up"
+        if self.why is None and self._journal is not None and self._journal.was_taken_over:
+            self.why = "another driver has taken the study over, since this one was silent for too long"
         return self.why is not None
 
 
@@ -75,21 +84,31 @@ def run_trials(
     journal: Journal,
     *,
     trials: int,
+    earlier: Sequence[Report],
     storage: Path,
     progress: Progress,
     stop: StopRequest,
 ) -> None:
-    """Run `trials` trials, and tell the journal what comes of each. Ray is started already."""
+    """Run `trials` trials, and tell the journal what comes of each. Ray is started already.
+
+    Args:
+        earlier: what trials reported to earlier drivers of the study, for the pruner's rungs.
+    """
     trainable = tune.with_parameters(
         TrialWorker,
-        setting=TrialSetting(dataset, spec.config, spec.study, storage),
+        setting=TrialSetting(dataset, spec.config, spec.study, storage, spec.trial_timeout_seconds),
         cores=spec.cpus_per_trial,
     )
+    scheduler = make_scheduler(spec)
+    verdicts: dict[int, int] = {}
+    if isinstance(scheduler, AuditedASHA):
+        replay(scheduler, spec.objective, earlier)
+        verdicts = scheduler.verdicts
     tuner = tune.Tuner(
         tune.with_resources(trainable, {"cpu": spec.cpus_per_trial, "gpu": spec.gpus_per_trial}),
         tune_config=tune.TuneConfig(
             search_alg=OptunaSearcher(study, spec.settings.space, spec.config, journal),
-            scheduler=make_scheduler(spec),
+            scheduler=scheduler,
             num_samples=trials,
             max_concurrent_trials=spec.concurrency,
             reuse_actors=True,  # a trial then starts in 0.03 s instead of 3 s
@@ -98,7 +117,7 @@ def run_trials(
         run_config=tune.RunConfig(
             name=f"{now():%Y%m%dT%H%M%S}",  # each driver of a study has a folder of its own
             storage_path=str(storage / "ray"),
-            callbacks=[SearchCallback(journal, progress)],
+            callbacks=[SearchCallback(journal, progress, verdicts)],
             stop=stop,
             failure_config=tune.FailureConfig(max_failures=_TRIES_AFTER_A_LOST_WORKER),
             checkpoint_config=tune.CheckpointConfig(num_to_keep=1),

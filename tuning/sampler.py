@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import optuna
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from ray.tune.search import Searcher
 
 from athwe.config import Config
@@ -29,6 +29,8 @@ def make_sampler(settings: SamplerSettings, seed: int) -> BaseSampler:
     """The sampler of a search."""
     if settings.name == "random":
         return RandomSampler(seed=seed)
+    if settings.name == "nsga2":
+        return NSGAIISampler(population_size=settings.population, seed=seed)
     with warnings.catch_warnings(action="ignore"):  # three arguments are experimental
         return TPESampler(
             n_startup_trials=settings.startup_trials, multivariate=True, group=True, constant_liar=True, seed=seed

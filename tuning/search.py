@@ -52,6 +52,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--storage-path", help="folder for models and per-user results (default: results/<study>)")
     add("--address", help="host:port of a Ray cluster's head (default: RAY_ADDRESS, else a Ray of its own)")
     add("--resume", action="store_true", help="go on with --study, or with the newest unfinished study")
+    add("--extend", type=positive_int, metavar="N", help="go on with --study, finished or not, for N more trials")
+    add("--retry-failed", action="store_true", help="with --resume: run failed trials once more, from their start")
+    add("--warm-start", metavar="STUDY", help="try the best trials of another study of this store first")
     add("--json", action="store_true", help="one line of JSON on standard output, everything else on standard error")
     return parser.parse_args(argv)
 

@@ -4,8 +4,9 @@ import argparse
 import logging
 import os
 import shlex
+import socket
 import time
-from collections.abc import Mapping
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,37 +15,34 @@ import optuna
 import ray
 import torch
 from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
 from rich.console import Console
 
 from tuning.audit import save_pruner_audit
 from tuning.cluster import available, cluster_address, require_device, require_resources, start_ray
+from tuning.earlier import reports_of
 from tuning.errors import SearchError
 from tuning.journal import Journal
-from tuning.pareto import pareto_of
-from tuning.plan import PATHS, STUDY_FLAGS, Plan, earlier_study, make_plan, require_same_study
+from tuning.plan import PATHS, STUDY_FLAGS, Plan, earlier_studies, make_plan, matching_study
 from tuning.progress import Progress
 from tuning.provenance import core_count
 from tuning.quiet import ConsoleLog, silence_loggers
 from tuning.results import write_data
-from tuning.resume import finished_count, requeue_unfinished, require_no_driver
+from tuning.resume import claim, finished_count, requeue_unfinished
 from tuning.run import StopRequest, run_trials
 from tuning.sampler import make_sampler
 from tuning.schema import FAIL, INVALID
+from tuning.search_study import SearchStudy
 from tuning.spec import Spec, study_name
 from tuning.store import DEFAULT_URL, Store, StoreError, display_url, now
-from tuning.summary import (
-    failures,
-    json_line,
-    next_commands,
-    print_audit,
-    print_pareto,
-    print_summary,
-    save_importances,
-)
+from tuning.summary import failures, json_line, next_commands, print_findings, print_summary, save_importances
+from tuning.warm_start import best_params
 
 logger = logging.getLogger(__name__)
 
 OK, ALL_FAILED, INTERRUPTED = 0, 1, 130
+DRIVER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+"""This process among all that may ever work on a study."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +55,8 @@ class Session:
     tables: RDBStorage
     storage: Path
     is_resumed: bool
+    first_params: list[dict[str, Any]]
+    """What a new study tries first, beside the configuration at hand."""
 
 
 def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> int:
@@ -73,10 +73,13 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
     started = time.monotonic()
     silence_loggers()
     given = _given_flags(arguments)
-    earlier = _find_earlier(arguments, given) if arguments.resume else None
-    if earlier is None and (root := os.environ.get("ATHWE_DATASET_ROOT")):
-        given.setdefault("dataset_root", _absolute(root))  # stored, so that a resume needs no variable
-    plan = make_plan((earlier["spec"]["flags"] if earlier else {}) | given)
+    _require_fitting(arguments)
+    if arguments.resume or arguments.extend:
+        earlier, plan = _find_earlier(arguments, given)
+    else:
+        if root := os.environ.get("ATHWE_DATASET_ROOT"):
+            given.setdefault("dataset_root", _absolute(root))  # stored, so that a resume needs no variable
+        earlier, plan = None, make_plan(given)
     name = earlier["study_name"] if earlier else study_name(arguments.study, plan.dataset.name)
     address = cluster_address(arguments.address)
     if address is None:  # what this machine has is known before Ray has started
@@ -86,16 +89,15 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
         tables = RDBStorage(arguments.store)
         if earlier is None:
             _require_new(store, tables, name)
-        else:
-            require_same_study(earlier, plan.spec(name, 1, 0))
+        first_params = _first_params(arguments, store, plan)
         if earlier:
             log.open_up()  # it may have to wait, and says so
-            require_no_driver(store, name)
+            claim(store, name, DRIVER)
         start_ray(address)
         try:
             spec = plan.spec(name, *_share_out(plan, *available()))
             log.open_up()
-            session = Session(spec, plan, store, tables, storage, earlier is not None)
+            session = Session(spec, plan, store, tables, storage, earlier is not None, first_params)
             return _run(session, arguments, console, started)
         finally:
             ray.shutdown()
@@ -114,12 +116,31 @@ def _absolute(path: str) -> str:
     return str(Path(path).absolute())
 
 
-def _find_earlier(arguments: argparse.Namespace, given: Mapping[str, Any]) -> dict[str, Any]:
+def _require_fitting(arguments: argparse.Namespace) -> None:
+    goes_on = arguments.resume or arguments.extend
+    if arguments.extend and not arguments.study:
+        raise SearchError("--extend needs --study, the name of the study to go on with")
+    if arguments.retry_failed and not goes_on:
+        raise SearchError("--retry-failed goes with --resume: a new study has no failed trials")
+    if arguments.warm_start and goes_on:
+        raise SearchError("--warm-start is for a new study: leave out --resume and --extend, and give another --study")
+
+
+def _find_earlier(arguments: argparse.Namespace, given: dict[str, Any]) -> tuple[dict[str, Any], Plan]:
     with Store.open(arguments.store, read_only=True) as store:
-        row = earlier_study(store, arguments.study, given.get("dataset"))
+        rows = earlier_studies(store, arguments.study, given.get("dataset"))
+    if arguments.extend:
+        given = given | {"trials": rows[0]["trials_asked"] + arguments.extend}
+    row, plan = matching_study(rows, given)
     if arguments.storage_path and Path(arguments.storage_path).absolute() != Path(row["storage_path"]):
         raise SearchError(f"the study's files are in {row['storage_path']}: leave out --storage-path")
-    return row
+    return row, plan
+
+
+def _first_params(arguments: argparse.Namespace, store: Store, plan: Plan) -> list[dict[str, Any]]:
+    if not arguments.warm_start:
+        return []
+    return best_params(store, arguments.warm_start, plan.settings.space)
 
 
 def _make_storage(path: str) -> Path:
@@ -180,30 +201,54 @@ def _open_study(session: Session) -> optuna.Study:
                 "storage_path": str(session.storage),
                 "dataset_folder": plan.dataset.folder,
                 "git_sha": spec.git_sha,
+                "driver": DRIVER,
                 "heartbeat_at": now(),
-            }
+            },
+            spec.settings.also_minimize,
         )
     else:
-        session.store.update_study(spec.study, heartbeat_at=now(), ended_at=None)
-    study = optuna.create_study(
-        storage=session.tables, study_name=spec.study, direction=spec.direction, load_if_exists=session.is_resumed
+        _note_what_changed(session)
+    optuna.create_study(
+        storage=session.tables,
+        study_name=spec.study,
+        directions=[StudyDirection[direction.upper()] for direction in spec.objectives.values()],
+        load_if_exists=session.is_resumed,
     )
+    study = SearchStudy(spec.study, session.tables)
     trials = len(study.get_trials(deepcopy=False))
     # A resumed study needs another random stream, or it would draw its first trials again.
     study.sampler = make_sampler(spec.settings.sampler, spec.config.seed + trials)
     if not trials:
-        study.enqueue_trial(spec.settings.space.of(spec.config))
+        at_hand = spec.settings.space.of(spec.config)
+        for params in [at_hand, *(params for params in session.first_params if params != at_hand)]:
+            study.enqueue_trial(params)
     return study
+
+
+def _note_what_changed(session: Session) -> None:
+    """A study keeps the spec it was started with, but for the number of trials."""
+    row = session.store.study(session.spec.study)
+    assert row is not None
+    first = Spec.model_validate(row["spec"])
+    trials = session.spec.settings.trials
+    spec = first.model_copy(
+        update={
+            "settings": first.settings.model_copy(update={"trials": trials}),
+            "flags": first.flags | {"trials": trials},
+        }
+    )
+    session.store.update_study(session.spec.study, spec_json=spec.model_dump_json(), trials_asked=trials, ended_at=None)
 
 
 def _run(session: Session, arguments: argparse.Namespace, console: Console, started: float) -> int:
     spec = session.spec
     write_data(session.plan.dataset, session.storage)
     study = _open_study(session)
-    requeue_unfinished(session.store, study)
-    journal = Journal(session.store, study, spec.objective, session.storage)
+    requeue_unfinished(session.store, study, arguments.retry_failed)
+    journal = Journal(session.store, study, list(spec.objectives), session.storage, spec.settings.limits, driver=DRIVER)
     journal.load()
-    stop = StopRequest(spec.time_budget_seconds)
+    earlier = reports_of(session.store, spec.study, spec.objective) if session.is_resumed else []
+    stop = StopRequest(spec.time_budget_seconds, journal)
     remaining = spec.settings.trials - finished_count(study)
     maximize = spec.direction == "maximize"
     size = (spec.settings.trials, spec.config.epochs, spec.concurrency, spec.time_budget_seconds)
@@ -211,12 +256,13 @@ def _run(session: Session, arguments: argparse.Namespace, console: Console, star
     _introduce(session, console, remaining)
     try:
         if remaining > 0:
-            options = {"trials": remaining, "storage": session.storage, "progress": progress, "stop": stop}
-            run_trials(spec, session.plan.dataset, study, journal, **options)
+            options = {"earlier": earlier, "storage": session.storage, "progress": progress, "stop": stop}
+            run_trials(spec, session.plan.dataset, study, journal, trials=remaining, **options)
     finally:
         journal.cancel_running(stop.why or "the search ended before this trial did")
         journal.close()
-        session.store.update_study(spec.study, heartbeat_at=None)
+        if not journal.was_taken_over:
+            session.store.update_study(spec.study, heartbeat_at=None, driver=None)
     if not stop.interrupted:
         save_importances(session.store, study, spec.config.seed)
         save_pruner_audit(session.store, spec)
@@ -253,9 +299,7 @@ def _conclude(
     maximize = spec.direction == "maximize"
     store_url = display_url(arguments.store)
     print_summary(console, records, spec.objective, maximize)
-    pareto = pareto_of(session.store, spec.study, spec.objectives)
-    print_pareto(console, pareto, spec.objectives)
-    print_audit(console, session.store, spec)
+    found = print_findings(console, session.store, spec)
     ran = [record for record in records if record.reason != INVALID]
     code = INTERRUPTED if stop.interrupted else OK
     if stop.why:
@@ -279,8 +323,7 @@ def _conclude(
             "trials": spec.settings.trials,
             "store": store_url,
             "storage_path": str(session.storage),
+            **found,
         }
-        if pareto:
-            facts["pareto"] = [{"trial": number, "values": values} for number, values in pareto.items()]
         print(json_line(facts, records, maximize, seconds, ended=not stop.interrupted))
     return code

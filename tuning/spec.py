@@ -25,6 +25,8 @@ class SamplerSettings(Section):
     name: SamplerName = "tpe"
     startup_trials: Positive = 10
     """Trials drawn at random before TPE begins to model."""
+    population: Annotated[int, Field(ge=2)] = 16
+    """Complete trials of one generation of nsga2; the first generation is drawn at random."""
 
 
 class PrunerSettings(Section):
@@ -147,7 +149,7 @@ class Spec(Section):
         return "maximize" if self.config.valid_metric_bigger else "minimize"
 
     @property
-    def objectives(self) -> dict[str, Literal["maximize", "minimize"]]:
+    def objectives(self) -> dict[str, str]:
         """Every objective with its direction, the one that prunes first."""
         return {self.objective: self.direction} | dict.fromkeys(self.settings.also_minimize, "minimize")
 

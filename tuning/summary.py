@@ -16,6 +16,7 @@ from rich.table import Table
 
 from tuning.audit import audit_lines, audit_of
 from tuning.journal import TrialRecord
+from tuning.pareto import pareto_of
 from tuning.progress import number_text
 from tuning.schema import COMPLETE, FAIL, STATES
 from tuning.spec import Spec
@@ -38,13 +39,18 @@ def best_trials(records: Iterable[TrialRecord], maximize: bool) -> list[TrialRec
 def save_importances(store: Store, study: optuna.Study, seed: int) -> None:
     """Store each parameter's importance as two evaluators see it: they may disagree widely, so both are named."""
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len(complete) < MIN_TRIALS_FOR_IMPORTANCE or len({trial.value for trial in complete}) < 2:
+    if len(complete) < MIN_TRIALS_FOR_IMPORTANCE or len({trial.values[0] for trial in complete}) < 2:
         logger.info("parameter importance needs %d complete trials, not %d", MIN_TRIALS_FOR_IMPORTANCE, len(complete))
         return
     with warnings.catch_warnings(action="ignore"):  # PED-ANOVA is experimental
         evaluators = {FANOVA: FanovaImportanceEvaluator(seed=seed), PED_ANOVA: PedAnovaImportanceEvaluator()}
         for name, evaluator in evaluators.items():
-            store.save_importance(study.study_name, name, get_param_importances(study, evaluator=evaluator))
+            found = get_param_importances(study, evaluator=evaluator, target=_first_value)
+            store.save_importance(study.study_name, name, found)
+
+
+def _first_value(trial: optuna.trial.FrozenTrial) -> float:
+    return trial.values[0]
 
 
 def failures(records: Iterable[TrialRecord]) -> str:
@@ -118,11 +124,18 @@ def print_pareto(console: Console, points: Mapping[int, Mapping[str, float]], ob
         console.print(f"and {len(points) - _SHOWN_PARETO} more: --json names them all", markup=False, highlight=False)
 
 
-def print_audit(console: Console, store: Store, spec: Spec) -> None:
-    """Whether early stopping was safe, where there was any."""
+def print_findings(console: Console, store: Store, spec: Spec) -> dict[str, Any]:
+    """The Pareto set, where there are several objectives, and whether early stopping was safe, where there was any.
+
+    Gives what `--json` says of it.
+    """
+    pareto = pareto_of(store, spec.study, spec.objectives)
+    print_pareto(console, pareto, spec.objectives)
     found = audit_of(store, spec)
     for line in audit_lines(found, spec.objective) if found else []:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    points = [{"trial": number, "values": values} for number, values in pareto.items()]
+    return {"pareto": points} if len(spec.objectives) > 1 else {}
 
 
 def next_commands(store_url: str) -> list[str]:

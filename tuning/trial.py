@@ -20,8 +20,18 @@ from athwe.data.cache import builds
 from athwe.evaluation.recommendations import write_recommendations
 from athwe.training.trainer import EpochResult, Trainer
 from tuning.endings import failure_of
-from tuning.results import diagnostics_path, model_path, recommendations_path
-from tuning.worker import forget_trial, import_ahead, limit_threads, resident_bytes, thread_counts
+from tuning.results import diagnostics_path, model_path, recommendations_path, stacks_path
+from tuning.schema import MEMORY_BYTES, PARAMETERS, TIMED_OUT
+from tuning.watchdog import watched
+from tuning.worker import (
+    forget_trial,
+    import_ahead,
+    limit_threads,
+    peak_memory_bytes,
+    reset_peak_memory,
+    resident_bytes,
+    thread_counts,
+)
 
 START_SECONDS = "train/start_seconds"
 """Metric of a trial's first epoch: from when a ready worker got the trial to its first step."""
@@ -41,6 +51,8 @@ class TrialSetting:
     """With the number, the name of a trial's files."""
     storage_path: Path
     """Folder of the study, reachable from every node."""
+    timeout_seconds: float | None = None
+    """An epoch that takes longer than this hangs."""
 
 
 class TrialRun:
@@ -56,8 +68,25 @@ class TrialRun:
         self._trainer: Trainer | None = None
         self._epochs: Iterator[EpochResult] = iter(())
         self._built_before = builds.copy()
+        reset_peak_memory()
         self._worker: dict[str, Any] = {"pid": os.getpid(), "resident_bytes_before": resident_bytes()}
         """Of the process, for the diagnostics."""
+
+    @property
+    def _trial_id(self) -> str:
+        return f"{self._setting.study_name}.{self._proposal['number']}"
+
+    @property
+    def hung(self) -> str | None:
+        """What a worker was doing that had this trial before and hung."""
+        path = stacks_path(self._setting.storage_path, self._trial_id)
+        return path.read_text(encoding="utf-8") if path.exists() else None
+
+    def leave_stacks(self, stacks: str) -> None:
+        """Keep what this worker is doing for the one that gets the trial after it."""
+        path = stacks_path(self._setting.storage_path, self._trial_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(stacks, encoding="utf-8")
 
     def start(self, checkpoint: str | None) -> Trainer:
         """Build the trainer, to go on from a checkpoint or from the beginning."""
@@ -80,6 +109,7 @@ class TrialRun:
             return _message(trainer, {})
         if result.improved:
             self._publish(trainer, result)
+        extra[MEMORY_BYTES] = peak_memory_bytes(trainer.device)
         return _message(trainer, result.metrics | extra)
 
     def save(self, folder: Path) -> None:
@@ -89,7 +119,7 @@ class TrialRun:
 
     def _publish(self, trainer: Trainer, result: EpochResult) -> None:
         """What the dashboard and a user want of the best epoch; each file replaces an earlier one as a whole."""
-        storage, trial_id = self._setting.storage_path, f"{self._setting.study_name}.{self._proposal['number']}"
+        storage, trial_id = self._setting.storage_path, self._trial_id
         if result.ranking is not None:
             write_recommendations(result.ranking, self._setting.dataset, recommendations_path(storage, trial_id))
         trainer.save_model(model_path(storage, trial_id))
@@ -114,6 +144,7 @@ def _message(trainer: Trainer, metrics: Mapping[str, float]) -> dict[str, Any]:
         "best_epoch": trainer.best_epoch,
         "best_value": trainer.best_value,
         "finished": finished,
+        PARAMETERS: sum(parameter.numel() for parameter in trainer.model.parameters() if parameter.requires_grad),
         DONE: finished,
         SHOULD_CHECKPOINT: not finished,
     }
@@ -152,9 +183,10 @@ class TrialWorker(tune.Trainable):
             self._fail(error)
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint; a trial that failed has nothing to go on from, though Ray asks for one at every end."""
         assert self._run is not None
-        self._run.save(Path(checkpoint_dir))
+        if self._failure is None:
+            self._run.save(Path(checkpoint_dir))
 
     def step(self) -> dict[str, Any]:
         """Train an epoch.
@@ -163,9 +195,13 @@ class TrialWorker(tune.Trainable):
         the trial again, and a diverged one diverges again.
         """
         assert self._run is not None
+        if self._failure is None and (stacks := self._run.hung):
+            seconds = self._setting.timeout_seconds
+            self._failure = {"reason": TIMED_OUT, "error": f"{stacks}\nan epoch took longer than {seconds:g} s"}
         if self._failure is None:
             try:
-                return self._run.epoch()
+                with watched(self._setting.timeout_seconds, self._run.leave_stacks):
+                    return self._run.epoch()
             except Exception as error:
                 self._fail(error)
         return {"failure": self._failure, DONE: True}

@@ -3,6 +3,8 @@
 import gc
 import importlib
 import os
+import resource
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow
@@ -77,3 +79,22 @@ def resident_bytes() -> int | None:
     """Memory of this process that lies in RAM, pages shared with others included; None where Linux does not say."""
     path = Path("/proc/self/statm")
     return int(path.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if path.exists() else None
+
+
+def reset_peak_memory() -> None:
+    """Begin anew to look for the most memory that this process holds."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    with suppress(OSError):  # not Linux, or not allowed: the peak is then that of the whole process
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory_bytes(device: torch.device) -> int:
+    """The most memory since `reset_peak_memory`: on a GPU what its tensors took, else what lay in RAM, shared too."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    return int(fields["VmHWM"].split()[0]) * 1024

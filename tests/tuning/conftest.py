@@ -9,6 +9,8 @@ from tiny_search import OBJECTIVE, UnreliableStore, write_tiny
 from tuning.journal import Journal
 from tuning.store import Store
 
+DRIVER = "this test"
+
 
 @pytest.fixture(scope="session")
 def tiny_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -21,7 +23,14 @@ def store(tmp_path: Path) -> Iterator[UnreliableStore]:
     with UnreliableStore.open(f"sqlite:///{tmp_path}/store.db") as store:
         facts = dict.fromkeys(("dataset", "spec_json", "data_fingerprint", "storage_path"), "{}")
         store.create_study(
-            {"study_name": "s", "objective": OBJECTIVE, "direction": "maximize", "mask_seen": False, "trials_asked": 3}
+            {
+                "study_name": "s",
+                "objective": OBJECTIVE,
+                "direction": "maximize",
+                "mask_seen": False,
+                "trials_asked": 3,
+                "driver": DRIVER,
+            }
             | facts
         )
         yield store
@@ -37,4 +46,4 @@ def study(tmp_path: Path, store: Store) -> optuna.Study:
 
 @pytest.fixture
 def journal(store: Store, study: optuna.Study, tmp_path: Path) -> Journal:
-    return Journal(store, study, OBJECTIVE, tmp_path)
+    return Journal(store, study, [OBJECTIVE], tmp_path, driver=DRIVER)

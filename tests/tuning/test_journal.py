@@ -8,9 +8,10 @@ import pytest
 from optuna.trial import TrialState
 from tiny_search import OBJECTIVE, UnreliableStore, both, epoch, run
 
-from tuning.endings import Ending
+from tuning.endings import Ending, ending_of
 from tuning.journal import Journal, TrialRecord, asked_for
-from tuning.schema import CANCELLED, COMPLETE, DIVERGED, FAIL, INVALID, PRUNED, RUNNING, WORKER_LOST
+from tuning.schema import CANCELLED, COMPLETE, DIVERGED, FAIL, INVALID, OVER_LIMIT, PRUNED, RUNNING, WORKER_LOST
+from tuning.spec import Limits
 from tuning.store import Store, StoreError
 
 
@@ -50,7 +51,7 @@ def test_epochs_that_a_retried_trial_repeats_replace_the_old_ones(journal: Journ
 
 def test_only_metrics_are_stored(journal: Journal, study: optuna.Study, store: Store):
     run(journal, study, 0.1)
-    assert set(store.metrics(["s.0"])["name"]) == {"ndcg@10", "loss_total"}
+    assert set(store.metrics(["s.0"])["name"]) == {"ndcg@10", "loss_total", "reported_seconds"}
 
 
 def test_a_rejected_trial_is_invalid_in_both_tables(journal: Journal, study: optuna.Study, store: Store):
@@ -124,7 +125,7 @@ def test_another_driver_takes_over_what_was_written(
     journal: Journal, study: optuna.Study, store: Store, tmp_path: Path
 ):
     journal.ended(run(journal, study, 0.1, 0.2), Ending(COMPLETE))
-    other = Journal(store, study, OBJECTIVE, tmp_path)
+    other = Journal(store, study, [OBJECTIVE], tmp_path)
     other.load()
     record = other.records[0]
     assert (record.state, record.best_epoch, record.best_value, record.params) == (COMPLETE, 2, 0.2, {"beta": 0.5})
@@ -144,3 +145,67 @@ def test_trials_that_never_ran_or_go_on_elsewhere_do_not_count():
         TrialRecord(4, {}, FAIL, DIVERGED),
     ]
     assert [record.number for record in asked_for(records)] == [1, 4]
+
+
+def test_costs_are_kept_beside_the_objective_and_told_in_the_objectives_order(store: Store, tmp_path: Path):
+    study = optuna.create_study(storage=f"sqlite:///{tmp_path}/store.db", study_name="two", directions=["maximize"] * 2)
+    store.create_study(dict(store_row(store), study_name="two"), ["train_seconds"])
+    journal = Journal(store, study, [OBJECTIVE, "train_seconds"], tmp_path, Limits(memory_gigabytes=2))
+    number = study.ask({"beta": optuna.distributions.FloatDistribution(0, 1)}).number
+    journal.proposed(number, {"beta": 0.5})
+    costs = {"train/seconds": 2.0, "train/memory_bytes": 1.5e9, "parameters": 70}
+    for index, value in enumerate((0.2, 0.1), start=1):
+        journal.reported(number, epoch(index, value, 1, 0.2) | costs)
+    journal.ended(number, Ending(COMPLETE))
+    assert store.values("two").set_index("name")["value"].to_dict() == {
+        OBJECTIVE: 0.2,
+        "train_seconds": 4.0,
+        "parameters": 70.0,
+    }
+    assert study.trials[number].values == [0.2, 4.0]
+    assert study.trials[number].constraints == {"memory_gigabytes": -0.5}
+
+
+def test_a_trial_above_a_limit_is_pruned_and_infeasible(store: Store, study: optuna.Study, tmp_path: Path):
+    journal = Journal(store, study, [OBJECTIVE], tmp_path, Limits(train_seconds=3))
+    number = run(journal, study)
+    assert not journal.breaks_limit(number, epoch(1, 0.1, 1, 0.1) | {"train/seconds": 2.0})
+    journal.reported(number, epoch(1, 0.1, 1, 0.1) | {"train/seconds": 2.0})
+    second = epoch(2, 0.2, 2, 0.2) | {"train/seconds": 2.5}
+    assert journal.breaks_limit(number, second)
+    journal.reported(number, second)
+    record = journal.records[number]
+    journal.ended(number, ending_of({"finished": True}, record.best_value, True, record.over_limit))
+    row, trial = both(store, study, number)
+    assert (row["state"], row["reason"], row["error"]) == (
+        PRUNED,
+        OVER_LIMIT,
+        "needs 4.5 train seconds and may need 3",
+    )
+    assert trial.state.name == PRUNED and trial.constraints == {"train_seconds": 1.5}
+    assert pd.isna(row["pruned_epoch"]), "no pruner has judged it"
+
+
+def test_the_epoch_of_the_pruners_verdict_is_kept(journal: Journal, study: optuna.Study, store: Store):
+    pruned = run(journal, study, 0.1, 0.2)
+    journal.ended(pruned, Ending(PRUNED))
+    audited = run(journal, study, 0.1)
+    journal.given_up(audited, 1)
+    journal.reported(audited, epoch(2, 0.3, 2, 0.3))
+    journal.ended(audited, Ending(COMPLETE))
+    assert store.trials("s")["pruned_epoch"].tolist() == [2, 1]
+
+
+def test_a_driver_whose_study_was_taken_over_notices(journal: Journal, store: Store):
+    journal.beat()
+    assert not journal.was_taken_over
+    store.update_study("s", driver="another")
+    journal._beat_at = 0.0
+    journal.beat()
+    assert journal.was_taken_over
+    assert store.study("s")["driver"] == "another"
+
+
+def store_row(store: Store) -> dict:
+    row = store.study("s")
+    return {key: value for key, value in row.items() if key not in ("spec", "created_at")}

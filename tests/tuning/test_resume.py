@@ -8,9 +8,9 @@ from tiny_search import both, run
 from tuning.endings import Ending
 from tuning.errors import SearchError
 from tuning.journal import Journal
-from tuning.resume import finished_count, requeue_unfinished, require_no_driver
+from tuning.resume import claim, finished_count, requeue_unfinished
 from tuning.sampler import RESUME_CHECKPOINT, RETRY_OF
-from tuning.schema import CANCELLED, COMPLETE, DIVERGED, FAIL, INVALID, RUNNING, WORKER_LOST
+from tuning.schema import CANCELLED, COMPLETE, DIVERGED, FAIL, INVALID, OUT_OF_MEMORY, RUNNING, WORKER_LOST
 from tuning.store import Store, now
 
 
@@ -80,19 +80,31 @@ def test_failed_trials_count_and_are_not_run_again(journal: Journal, study: optu
     assert finished_count(study) == 1
 
 
+def test_failed_trials_are_retried_from_their_start_when_asked_to(journal: Journal, study: optuna.Study, store: Store):
+    failed = run(journal, study, 0.1)
+    journal.checkpointed(failed, "/somewhere")
+    journal.ended(failed, Ending(FAIL, OUT_OF_MEMORY, "too large"))
+    journal.rejected(study.ask().number, {}, "impossible")
+    requeue_unfinished(store, study, retry_failed=True)
+    requeue_unfinished(store, study, retry_failed=True)
+    (again,) = waiting(study)
+    assert again == {RESUME_CHECKPOINT: None, RETRY_OF: failed}
+    assert finished_count(study) == 0
+
+
 def test_a_driver_long_dead_or_gone_in_order_is_no_obstacle(store: Store):
-    require_no_driver(store, "s")
+    claim(store, "s", "me")
     store.update_study("s", heartbeat_at=now() - timedelta(seconds=31))
-    require_no_driver(store, "s")
+    claim(store, "s", "me")
 
 
 def test_a_driver_that_died_just_now_is_waited_for(store: Store):
     store.update_study("s", heartbeat_at=now())
-    require_no_driver(store, "s", live_seconds=1.0)
+    claim(store, "s", "me", live_seconds=1.0)
 
 
 def test_a_second_driver_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch):
     store.update_study("s", heartbeat_at=now())
     monkeypatch.setattr("tuning.resume.time.sleep", lambda _: store.update_study("s", heartbeat_at=now()))
     with pytest.raises(SearchError, match="has a driver at work"):
-        require_no_driver(store, "s")
+        claim(store, "s", "me")

@@ -18,7 +18,7 @@ from tuning.summary import (
     failures,
     json_line,
     next_commands,
-    print_audit,
+    print_findings,
     print_pareto,
     print_summary,
 )
@@ -93,12 +93,19 @@ def test_one_objective_has_no_pareto_set(capsys):
 
 def test_the_audit_is_told_where_there_was_a_pruner(store: Store, capsys):
     stored_search.search(store, make_spec(pruner={"audit_share": 1}), [rising(0.9), rising(0.45)])
-    print_audit(Console(width=20), store, make_spec())
+    assert print_findings(Console(width=20), store, make_spec()) == {}
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("pruner: gave up 1 trial, 1 of them finished all the same: none ended better")
     assert lines[1].endswith("epoch 1 too few to say (2 trials), epoch 3 too few to say (2 trials)")
-    print_audit(Console(), store, make_spec(pruner={"name": "none"}))
+    print_findings(Console(), store, make_spec(pruner={"name": "none"}))
     assert capsys.readouterr().out == ""
+
+
+def test_json_names_the_pareto_set_of_several_objectives(store: Store):
+    spec = make_spec(pruner={"name": "none"}, also_minimize=["parameters"])
+    stored_search.search(store, spec, [rising(9.0), rising(4.5)])  # the second has more parameters, too
+    found = print_findings(Console(quiet=True), store, spec)
+    assert found == {"pareto": [{"trial": 0, "values": {"valid/ndcg@10": 9.0, "parameters": 100.0}}]}
 
 
 def test_the_next_commands_name_the_store_where_it_is_not_the_default():

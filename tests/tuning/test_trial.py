@@ -27,7 +27,7 @@ def setting(config: Config, tmp_path: Path) -> TrialSetting:
 
 
 def values(message: dict) -> dict:
-    return {key: value for key, value in message.items() if not key.endswith("seconds")}
+    return {key: value for key, value in message.items() if not key.endswith(("seconds", "bytes"))}
 
 
 def test_every_epoch_is_reported_and_only_the_last_ends_the_trial(setting: TrialSetting):
