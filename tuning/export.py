@@ -12,7 +12,7 @@ import yaml
 from athwe.config import Config
 from athwe.config_files import override_config
 from tuning.errors import SearchError
-from tuning.schema import COMPLETE
+from tuning.schema import COMPLETE, PARAMETERS
 from tuning.spec import Spec
 from tuning.store import Store
 from tuning.trained import trial_records
@@ -32,7 +32,8 @@ def trial_rows(store: Store, study_name: str) -> tuple[list[str], list[dict[str,
     epochs = dict(zip(metrics["trial_id"], metrics["epoch"].tolist(), strict=True))  # in their order: the last stays
     values: dict[str, dict[str, float]] = {}
     for value in store.values(study_name).to_dict("records"):
-        values.setdefault(value["trial_id"], {})[value["name"]] = value["value"]
+        number = int(value["value"]) if value["name"] == PARAMETERS else value["value"]
+        values.setdefault(value["trial_id"], {})[value["name"]] = number
     names = [*store.objectives(study_name), *(name for one in values.values() for name in one)]
     columns = [*_FIRST, *names, *(name for trial in trials for name in trial["params"])]
     rows = [

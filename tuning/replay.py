@@ -134,7 +134,8 @@ def _table(rows: "Rows", own: "Setting | None", trained: tuple[int, float]) -> T
     table.add_column("lost", justify="right")
     epochs, seconds = trained
     for setting, outcome in rows:
-        unknown = f"{outcome.unknown} trials, up to {outcome.epochs_beyond} epochs more" if outcome.unknown else "–"
+        trials = f"{outcome.unknown} trial{'s' * (outcome.unknown > 1)}"
+        unknown = f"{trials}, up to {outcome.epochs_beyond} epochs more" if outcome.unknown else "–"
         lost = "–" if outcome.lost is None else f"{'≤ ' * (outcome.unknown > 0 and outcome.lost > 0)}{outcome.lost:.4f}"
         table.add_row(
             f"{setting.reduction_factor:g}",

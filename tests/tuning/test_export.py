@@ -30,7 +30,7 @@ def test_a_trial_is_a_row_with_its_values_and_parameters(store: Store):
     assert float(first[OBJECTIVE]) == rising(0.9)[-1]  # in full
     expected = {"number": "1", "state": "PRUNED", "reason": "", "pruned_epoch": "1", "epochs": "1", "beta": "0.01"}
     assert expected.items() <= pruned.items()
-    assert {"seconds": "2.0", "train_seconds": "2.0", "parameters": "101.0"}.items() <= pruned.items()
+    assert {"seconds": "2.0", "train_seconds": "2.0", "parameters": "101"}.items() <= pruned.items()
 
 
 def test_a_trial_that_never_ran_has_empty_cells(store: Store):
