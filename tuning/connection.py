@@ -15,6 +15,10 @@ class StoreError(Exception):
     """A store that cannot be reached or read; the message is one line for the user."""
 
 
+class OlderStoreError(StoreError):
+    """A store of an older schema, which a writer takes forward."""
+
+
 class Transaction:
     """A transaction whose database errors come out as one-line `StoreError`s."""
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +14,7 @@ from rich.text import Text
 from tuning.journal import TrialRecord, asked_for
 from tuning.schema import COMPLETE, FAIL, PRUNED, RUNNING
 from tuning.store import now
+from tuning.time_left import EpochPace, seconds_left, time_text
 
 _REFRESH_SECONDS = 0.5
 _PLAIN_SECONDS = 30.0
@@ -23,19 +24,33 @@ _SHOWN_STATES = (RUNNING, COMPLETE, PRUNED, FAIL)
 class Progress:
     """Use as a context manager around the run; `update` often, it draws seldom."""
 
-    def __init__(self, console: Console, study_name: str, objective: str, maximize: bool, trials: int, epochs: int):
+    def __init__(
+        self,
+        console: Console,
+        study_name: str,
+        objective: str,
+        maximize: bool,
+        trials: int,
+        epochs: int,
+        concurrency: int = 1,
+        time_budget_seconds: float | None = None,
+    ):
         self._console = console
         self._study_name = study_name
         self._objective = objective
         self._choose = max if maximize else min
         self._trials = trials
         self._epochs = epochs
+        self._concurrency = concurrency
+        self._time_budget_seconds = time_budget_seconds
+        self._pace = EpochPace()
         self._started = time.monotonic()
         self._drawn = self._started
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
 
     def update(self, records: Mapping[int, TrialRecord]) -> None:
         """Draw what the driver knows, if it is time to."""
+        self._pace.see(records.values(), time.monotonic())
         seconds = time.monotonic() - self._drawn
         if self._live and seconds > _REFRESH_SECONDS:
             self._live.update(self.table(records), refresh=True)
@@ -51,7 +66,7 @@ class Progress:
             self._console.print(trial_line(record, self._objective), soft_wrap=True, markup=False, highlight=False)
 
     def headline(self, records: Iterable[TrialRecord]) -> Text:
-        """One line: how many trials, in which states, the best so far, and the time."""
+        """One line: how many trials, in which states, the best so far, the time, and about how much of it is left."""
         ran = asked_for(records)
         counts = Counter(record.state for record in ran)
         done = len(ran) - counts[RUNNING]
@@ -60,6 +75,7 @@ class Progress:
         value = f" · best {self._objective} {self._choose(best):.4f}" if best else ""
         return Text(
             f"{self._study_name}: {done}/{self._trials} trials ({states or 'starting'}){value} · {self._elapsed()}"
+            f"{self._left(ran)}"
         )
 
     def table(self, records: Mapping[int, TrialRecord]) -> Group:
@@ -82,6 +98,22 @@ class Progress:
     def _elapsed(self) -> str:
         minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
         return f"{minutes}:{seconds:02d}"
+
+    def _left(self, ran: Sequence[TrialRecord]) -> str:
+        """Nothing before there is an epoch to judge by."""
+        if self._pace.seconds is None:
+            return ""
+        seconds = seconds_left(
+            running=[record.epoch for record in ran if record.state == RUNNING],
+            missing=max(0, self._trials - len(ran)),
+            ended=[record.epoch for record in ran if record.state != RUNNING and record.epoch],
+            epochs=self._epochs,
+            epoch_seconds=self._pace.seconds,
+            concurrency=self._concurrency,
+        )
+        if self._time_budget_seconds is not None:
+            seconds = min(seconds, self._time_budget_seconds - (time.monotonic() - self._started))
+        return f" · about {time_text(seconds)} left" if seconds > 0 else ""
 
     def __enter__(self) -> Self:
         if self._live:

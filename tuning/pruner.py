@@ -1,5 +1,6 @@
 """Which trial trains on: ASHA, apart from the configuration at hand and from trials that are to judge ASHA itself."""
 
+import math
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -42,6 +43,13 @@ class AuditedASHA(ASHAScheduler):
         self._last_epoch = max_t
         self.verdicts: dict[int, int] = {}
         """Epoch in which each trial was given up, by number, whether it was stopped or audited."""
+
+    @property
+    def rung_epochs(self) -> list[int]:
+        """Epochs after which trials are judged, in their order; the last epoch of all is none."""
+        (bracket,) = self._brackets
+        milestones = sorted(math.ceil(milestone) for milestone, _ in bracket._rungs)
+        return [epoch for epoch in milestones if epoch < self._last_epoch]
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Whether the trial goes on."""

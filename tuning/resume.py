@@ -16,12 +16,9 @@ from tuning.driver import is_surely_dead
 from tuning.errors import SearchError
 from tuning.sampler import RESUME_CHECKPOINT, RETRY_OF
 from tuning.schema import CANCELLED, FAIL, INVALID, RUNNING, WORKER_LOST
-from tuning.store import Store, now
+from tuning.store import LIVE_SECONDS, Store, now
 
 logger = logging.getLogger(__name__)
-
-LIVE_SECONDS = 30.0
-"""A heartbeat younger than this may belong to a driver that is still at work."""
 
 
 def claim(store: Store, study_name: str, driver: str, live_seconds: float = LIVE_SECONDS) -> None:

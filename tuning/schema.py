@@ -123,6 +123,30 @@ test_evaluation = sa.Table(
 )
 
 
+def count_rows(connection: sa.Connection, study_name: str) -> dict[str, int]:
+    """How many rows each table has of a study."""
+    return {
+        table.name: connection.execute(sa.select(sa.func.count()).select_from(table).where(mine)).scalar_one()
+        for table, mine in _rows_of(study_name)
+    }
+
+
+def delete_rows(connection: sa.Connection, study_name: str) -> None:
+    """Remove a study's rows from every table."""
+    for table, mine in _rows_of(study_name):
+        connection.execute(sa.delete(table).where(mine))
+
+
+def _rows_of(study_name: str) -> list[tuple[sa.Table, sa.ColumnElement[bool]]]:
+    """Every table that has rows of studies with what picks one study's, those that refer to others first."""
+    trials = sa.select(trial.c.trial_id).where(trial.c.study_name == study_name)
+    return [
+        (table, table.c.study_name == study_name if "study_name" in table.c else table.c.trial_id.in_(trials))
+        for table in reversed(tables.sorted_tables)
+        if table is not schema_version
+    ]
+
+
 def _to_version_2(connection: sa.Connection) -> None:
     """Several objectives, a driver's name, the pruner's verdicts."""
     connection.execute(sa.text("ALTER TABLE study ADD COLUMN driver TEXT"))

@@ -16,6 +16,7 @@ from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from rich.console import Console
 
+from tuning.audit import save_pruner_audit
 from tuning.cluster import available, cluster_address, require_device, require_resources, start_ray
 from tuning.driver import DRIVER
 from tuning.earlier import reports_of
@@ -33,7 +34,7 @@ from tuning.schema import FAIL, INVALID
 from tuning.search_study import SearchStudy
 from tuning.spec import Spec, study_name
 from tuning.store import DEFAULT_URL, Store, StoreError, display_url, now
-from tuning.summary import failures, json_line, next_commands, print_summary, save_importances
+from tuning.summary import failures, json_line, next_commands, print_findings, print_summary, save_importances
 from tuning.warm_start import best_params
 
 logger = logging.getLogger(__name__)
@@ -247,7 +248,8 @@ def _run(session: Session, arguments: argparse.Namespace, console: Console, star
     stop = StopRequest(spec.time_budget_seconds, journal)
     remaining = spec.settings.trials - finished_count(study)
     maximize = spec.direction == "maximize"
-    progress = Progress(console, spec.study, spec.objective, maximize, spec.settings.trials, spec.config.epochs)
+    size = (spec.settings.trials, spec.config.epochs, spec.concurrency, spec.time_budget_seconds)
+    progress = Progress(console, spec.study, spec.objective, maximize, *size)
     _introduce(session, console, remaining)
     try:
         if remaining > 0:
@@ -259,6 +261,7 @@ def _run(session: Session, arguments: argparse.Namespace, console: Console, star
         session.store.release_study(spec.study, DRIVER)
     if not stop.interrupted:
         save_importances(session.store, study, spec.config.seed)
+        save_pruner_audit(session.store, spec)
         session.store.update_study(spec.study, ended_at=now())
     return _conclude(session, journal, stop, arguments, console, time.monotonic() - started)
 
@@ -292,6 +295,7 @@ def _conclude(
     maximize = spec.direction == "maximize"
     store_url = display_url(arguments.store)
     print_summary(console, records, spec.objective, maximize)
+    found = print_findings(console, session.store, spec)
     ran = [record for record in records if record.reason != INVALID]
     code = INTERRUPTED if stop.interrupted else OK
     if stop.why:
@@ -315,6 +319,7 @@ def _conclude(
             "trials": spec.settings.trials,
             "store": store_url,
             "storage_path": str(session.storage),
+            **found,
         }
         print(json_line(facts, records, maximize, seconds, ended=not stop.interrupted))
     return code

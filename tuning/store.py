@@ -15,11 +15,13 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from tuning.connection import INSERT, StoreError, Transaction, display_url, make_engine, reason_of
+from tuning.connection import INSERT, OlderStoreError, StoreError, Transaction, display_url, make_engine, reason_of
 from tuning.schema import (
     COMPLETE,
     SCHEMA_VERSION,
     STATES,
+    count_rows,
+    delete_rows,
     importance,
     metric,
     objective,
@@ -33,6 +35,8 @@ from tuning.schema import (
 )
 
 DEFAULT_URL = "sqlite:///results/athwe.db"
+LIVE_SECONDS = 30.0
+"""A heartbeat younger than this may belong to a driver that is still at work."""
 
 
 def now() -> datetime:
@@ -73,7 +77,7 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # Writing: the driver of a search only.
+    # Writing: the driver of a search only, and who deletes a study.
 
     def create_study(self, values: Mapping[str, Any], also_minimize: Sequence[str] = ()) -> None:
         """Insert a study row; `values` are its columns, `also_minimize` its objectives after the first.
@@ -175,7 +179,17 @@ class Store:
         """Add one look at the test split to the ledger; rows are never changed or removed."""
         self._run(sa.insert(test_evaluation).values(evaluated_at=now(), **values))
 
+    def delete_study(self, study_name: str) -> None:
+        """Remove a study and all that refers to it from every table, in one transaction."""
+        with self._begin() as connection:
+            delete_rows(connection, study_name)
+
     # Reading.
+
+    def row_counts(self, study_name: str) -> dict[str, int]:
+        """How many rows each table has of a study."""
+        with self._begin() as connection:
+            return count_rows(connection, study_name)
 
     def study(self, study_name: str) -> dict[str, Any] | None:
         """One study's columns with the spec decoded as `spec`, or None where there is none of that name."""
@@ -277,6 +291,8 @@ class Store:
                 raise StoreError("the store has no tables yet: run a search first")
             else:
                 version = connection.execute(sa.select(schema_version.c.version)).scalar_one()
-        if version != SCHEMA_VERSION:
-            remedy = "`python tuning/studies.py list` takes it forward" if version < SCHEMA_VERSION else "update athwe"
-            raise StoreError(f"the store has schema version {version}, this code reads {SCHEMA_VERSION}: {remedy}")
+        found = f"the store has schema version {version}, this code reads {SCHEMA_VERSION}"
+        if version < SCHEMA_VERSION:
+            raise OlderStoreError(f"{found}: `python tuning/studies.py list` takes it forward")
+        if version > SCHEMA_VERSION:
+            raise StoreError(f"{found}: update athwe")

@@ -1,5 +1,6 @@
-"""A study as the store has it, and the data set that it was made on."""
+"""A study that a command line names, as its store has it, and the data set that it was made on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from athwe.data import Dataset, load_dataset
+from tuning.connection import OlderStoreError
 from tuning.errors import SearchError
 from tuning.spec import Spec
 from tuning.store import Store
@@ -53,14 +55,50 @@ def read_study(store: Store, name: str) -> StoredStudy:
     Raises:
         SearchError: there is none of that name, or a spec that this code cannot read.
     """
+    row = study_row(store, name)
+    return StoredStudy(name, spec_of(row), row, store.trials(name))
+
+
+def open_existing(url: str, to_write: bool = False) -> Store:
+    """Open a store that is there already; one of an older version is taken forward.
+
+    Raises:
+        StoreError: there is none, or it cannot be opened.
+    """
+    try:
+        store = Store.open(url, read_only=True)
+    except OlderStoreError:
+        return Store.open(url)
+    if not to_write:
+        return store
+    store.close()
+    return Store.open(url)
+
+
+def study_row(store: Store, name: str) -> dict[str, Any]:
+    """The study's columns.
+
+    Raises:
+        SearchError: there is no study of that name.
+    """
     row = store.study(name)
     if row is None:
-        names = ", ".join(store.studies()["study_name"].head(5)) or "none"
-        raise SearchError(f"no study {name!r} in this store; the newest there: {names}")
+        raise SearchError(f"no study {name!r} in this store: `python tuning/studies.py list` shows those there are")
+    return row
+
+
+def spec_of(row: Mapping[str, Any]) -> Spec:
+    """The spec that a study was started with.
+
+    Raises:
+        SearchError: it was written by a version of athwe whose specs this one cannot read.
+    """
     try:
-        spec = Spec.model_validate(row["spec"])
+        return Spec.model_validate(row["spec"])
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise SearchError(f"study {name!r} has a spec that this code cannot read: {place}: {first['msg']}") from None
-    return StoredStudy(name, spec, row, store.trials(name))
+        place = ".".join(str(part) for part in first["loc"])
+        raise SearchError(
+            f"the spec of study {row['study_name']!r} is of another version of athwe ({place}: {first['msg']}): "
+            "use the version that made it"
+        ) from None

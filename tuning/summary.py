@@ -14,15 +14,19 @@ from optuna.trial import TrialState
 from rich.console import Console
 from rich.table import Table
 
+from tuning.audit import audit_lines, audit_of
 from tuning.journal import TrialRecord
+from tuning.pareto import pareto_of
 from tuning.progress import number_text
 from tuning.schema import COMPLETE, FAIL, STATES
+from tuning.spec import Spec
 from tuning.store import DEFAULT_URL, Store
 
 logger = logging.getLogger(__name__)
 
 MIN_TRIALS_FOR_IMPORTANCE = 4
 _SHOWN_TRIALS = 5
+_SHOWN_PARETO = 20
 FANOVA, PED_ANOVA = "fANOVA", "PED-ANOVA"
 
 
@@ -106,12 +110,44 @@ def print_summary(console: Console, records: Iterable[TrialRecord], objective: s
     console.print(table)
 
 
+def print_pareto(console: Console, points: Mapping[int, Mapping[str, float]], objectives: Mapping[str, str]) -> None:
+    """A table of the Pareto set, where there are several objectives."""
+    if not points:
+        return
+    table = Table(title="no other trial is better in all", title_justify="left")
+    for title in ("trial", *(f"{name} {'↑' if way == 'maximize' else '↓'}" for name, way in objectives.items())):
+        table.add_column(title, justify="right")
+    for number, values in list(points.items())[:_SHOWN_PARETO]:
+        table.add_row(str(number), *(_value_text(values[name]) for name in objectives))
+    console.print(table)
+    if len(points) > _SHOWN_PARETO:
+        console.print(f"and {len(points) - _SHOWN_PARETO} more: --json names them all", markup=False, highlight=False)
+
+
+def print_findings(console: Console, store: Store, spec: Spec) -> dict[str, Any]:
+    """The Pareto set, where there are several objectives, and whether early stopping was safe, where there was any.
+
+    Gives what `--json` says of it.
+    """
+    pareto = pareto_of(store, spec.study, spec.objectives)
+    print_pareto(console, pareto, spec.objectives)
+    found = audit_of(store, spec)
+    for line in audit_lines(found, spec.objective) if found else []:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    points = [{"trial": number, "values": values} for number, values in pareto.items()]
+    return {"pareto": points} if len(spec.objectives) > 1 else {}
+
+
 def next_commands(store_url: str) -> list[str]:
     """What to type to look at the study."""
     is_default = store_url == DEFAULT_URL
     return [
         "streamlit run dashboard/app.py" + ("" if is_default else f" -- --store {shlex.quote(store_url)}"),
     ]
+
+
+def _value_text(value: float) -> str:
+    return f"{value:,.0f}" if value.is_integer() else f"{value:,.4f}"
 
 
 def _short(value: Any) -> str:

@@ -46,7 +46,7 @@ def look(number: int, seed: int, **metrics: float) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--study", "other"], "no study 'other' in this store; the newest there: study"),
+        (["--study", "other"], "no study 'other' in this store: `python tuning/studies.py list` shows"),
         (["--trials", "0", "9"], "there is no trial 9"),
         (["--trials", "x"], "expected a trial's number, got 'x'"),
         (["--trials", "0", "--top", "2"], "not allowed with argument"),

@@ -3,6 +3,7 @@ from rich.console import Console
 from tuning.journal import TrialRecord
 from tuning.progress import Progress, trial_line
 from tuning.schema import COMPLETE, FAIL, INVALID, PRUNED, RUNNING, WORKER_LOST
+from tuning.store import now
 
 RECORDS = [
     TrialRecord(0, {}, COMPLETE, best_value=0.25, best_epoch=3, epoch=4),
@@ -20,6 +21,25 @@ def progress(console: Console, maximize: bool = True) -> Progress:
 def test_the_headline_counts_what_was_asked_for():
     text = str(progress(Console()).headline(RECORDS))
     assert text.startswith("study: 2/8 trials (1 running, 1 complete, 1 pruned) · best valid/ndcg@10 0.2500 · 0:0")
+
+
+def test_the_time_left_is_told_once_an_epoch_was_seen():
+    shown = Progress(Console(), "study", "valid/ndcg@10", True, trials=3, epochs=4)
+    running = TrialRecord(0, {}, RUNNING, epoch=0, started_at=now())
+    shown._pace.see([running], 0.0)
+    assert "left" not in str(shown.headline([running]))
+    running.epoch = 1
+    shown._pace.see([running], 60.0)
+    assert str(shown.headline([running])).endswith(" · about 11 min left")  # 3 epochs of it and 4 of each other
+    ended = [TrialRecord(number, {}, COMPLETE, epoch=4) for number in range(3)]
+    assert "left" not in str(shown.headline(ended))
+
+
+def test_no_more_time_is_left_than_the_budget_has():
+    shown = Progress(Console(), "study", "valid/ndcg@10", True, 3, 4, time_budget_seconds=300)
+    for epoch, at in ((0, 0.0), (1, 60.0)):
+        shown._pace.see([TrialRecord(0, {}, RUNNING, epoch=epoch, started_at=now())], at)
+    assert str(shown.headline([])).endswith(" · about 5 min left")
 
 
 def test_the_best_follows_the_direction():

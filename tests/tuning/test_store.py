@@ -271,6 +271,23 @@ def test_the_pruners_audit_is_replaced_as_a_whole(store):
     assert store.pruner_audit("demo-1").values.tolist() == [["regret", 0, 0.0]]
 
 
+def test_a_study_goes_from_every_table_and_others_stay(store):
+    for name in ("demo-1", "demo-2"):
+        store.create_study(STUDY | {"study_name": name})
+        store.save_trial(trial(0) | {"trial_id": f"{name}.0", "study_name": name})
+        store.save_metrics(f"{name}.0", 1, {"valid/ndcg@10": 0.1, "train/seconds": 1})
+        store.save_values(f"{name}.0", {"valid/ndcg@10": 0.1})
+        store.save_importance(name, "fanova", {"beta": 0.9})
+        store.save_pruner_audit(name, {("regret", 0): 0.1})
+        look = {"study_name": name, "evaluated_by": "someone", "seed": 1, "mask_seen": False, "metrics_json": "{}"}
+        store.save_test_evaluation(look)
+    counts = store.row_counts("demo-1")
+    assert counts == dict.fromkeys(schema.tables.tables.keys() - {"schema_version"}, 1) | {"metric": 2}
+    store.delete_study("demo-1")
+    assert set(store.row_counts("demo-1").values()) == {0}
+    assert store.row_counts("demo-2") == counts
+
+
 def test_a_reader_never_creates_a_store(tmp_path):
     with pytest.raises(StoreError, match="there is no store at .*run a search first"):
         Store.open(f"sqlite:///{tmp_path}/athwe.db", read_only=True)

@@ -1,15 +1,27 @@
 import json
 
 import optuna
+import stored_search
 from optuna.distributions import FloatDistribution
 from rich.console import Console
+from stored_search import make_spec, rising
 from tiny_search import run
 
 from tuning.endings import Ending
 from tuning.journal import Journal, TrialRecord
 from tuning.schema import COMPLETE, FAIL, PRUNED
 from tuning.store import DEFAULT_URL, Store
-from tuning.summary import FANOVA, PED_ANOVA, best_trials, failures, json_line, next_commands, print_summary
+from tuning.summary import (
+    FANOVA,
+    PED_ANOVA,
+    best_trials,
+    failures,
+    json_line,
+    next_commands,
+    print_findings,
+    print_pareto,
+    print_summary,
+)
 from tuning.summary import save_importances as save
 
 RECORDS = [
@@ -54,6 +66,46 @@ def test_the_summary_says_what_changed_against_trial_0(capsys):
     text = capsys.readouterr().out
     assert "2 COMPLETE, 1 FAIL (diverged), 1 PRUNED" in text
     assert "beta 0.5" in text and "the configuration at hand" in text
+
+
+def test_the_pareto_set_is_a_table_of_every_objective(capsys):
+    points = {3: {"valid/ndcg@10": 0.25, "parameters": 12345.0}, 1: {"valid/ndcg@10": 0.125, "parameters": 99.0}}
+    print_pareto(Console(width=100), points, {"valid/ndcg@10": "maximize", "parameters": "minimize"})
+    lines = capsys.readouterr().out.splitlines()
+    table = [line.strip("┃│ ").replace("┃", "│") for line in lines if line.startswith(("┃", "│"))]
+    assert [[cell.strip() for cell in line.split("│")] for line in table] == [
+        ["trial", "valid/ndcg@10 ↑", "parameters ↓"],
+        ["3", "0.2500", "12,345"],
+        ["1", "0.1250", "99"],
+    ]
+
+
+def test_a_long_pareto_set_is_cut_and_says_so(capsys):
+    points = {number: {"a": float(number), "b": float(number)} for number in range(25)}
+    print_pareto(Console(width=100), points, {"a": "maximize", "b": "minimize"})
+    assert capsys.readouterr().out.endswith("and 5 more: --json names them all\n")
+
+
+def test_one_objective_has_no_pareto_set(capsys):
+    print_pareto(Console(), {}, {"valid/ndcg@10": "maximize"})
+    assert capsys.readouterr().out == ""
+
+
+def test_the_audit_is_told_where_there_was_a_pruner(store: Store, capsys):
+    stored_search.search(store, make_spec(pruner={"audit_share": 1}), [rising(0.9), rising(0.45)])
+    assert print_findings(Console(width=20), store, make_spec()) == {}
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("pruner: gave up 1 trial, 1 of them finished all the same: none ended better")
+    assert lines[1].endswith("epoch 1 too few to say (2 trials), epoch 3 too few to say (2 trials)")
+    print_findings(Console(), store, make_spec(pruner={"name": "none"}))
+    assert capsys.readouterr().out == ""
+
+
+def test_json_names_the_pareto_set_of_several_objectives(store: Store):
+    spec = make_spec(pruner={"name": "none"}, also_minimize=["parameters"])
+    stored_search.search(store, spec, [rising(9.0), rising(4.5)])  # the second has more parameters, too
+    found = print_findings(Console(quiet=True), store, spec)
+    assert found == {"pareto": [{"trial": 0, "values": {"valid/ndcg@10": 9.0, "parameters": 100.0}}]}
 
 
 def test_the_next_commands_name_the_store_where_it_is_not_the_default():

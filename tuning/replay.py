@@ -1,0 +1,180 @@
+"""`python tuning/replay.py --study NAME`: what another pruner setting would have saved and lost, without training."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if __name__ == "__main__":  # this file's folder comes first on the path then; our packages are in the one above
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from rich.console import Console
+from rich.table import Table
+
+from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, positive_int
+from athwe.errors import AthweError
+from tuning.errors import SearchError
+from tuning.quiet import be_quiet, silence_loggers
+from tuning.store import DEFAULT_URL, StoreError
+
+if TYPE_CHECKING:
+    from tuning.spec import Spec
+    from tuning.trained import Trained
+    from tuning.what_if import Outcome, Setting
+
+    Rows = list[tuple[Setting, Outcome]]
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line.
+
+    Raises:
+        UsageError: an unknown flag or a value of the wrong kind.
+    """
+    parser = Parser(prog="python tuning/replay.py", description=__doc__)
+    add = parser.add_argument
+    add("--study", required=True, help="name")
+    add(
+        "--reduction-factor",
+        type=_factor,
+        nargs="+",
+        default=[],
+        help="to try (default: the study's, one less and more)",
+    )
+    add(
+        "--grace-epochs", type=positive_int, nargs="+", default=[], help="to try (default: the study's, half and twice)"
+    )
+    add("--store", default=DEFAULT_URL, metavar="URL", help="SQLAlchemy URL (default: %(default)s)")
+    add("--json", action="store_true", help="one line of JSON instead of the table")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Replay; the exit code is 0, or 2 for a user's error."""
+    be_quiet()
+    try:
+        _replay(parse(argv))
+    except (AthweError, StoreError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _replay(arguments: argparse.Namespace) -> None:
+    from tuning import what_if  # Ray, which takes seconds, only once the flags are read
+    from tuning.stored_study import open_existing, spec_of, study_row
+    from tuning.trained import trained_trials
+
+    silence_loggers()
+    with open_existing(arguments.store) as store:
+        spec = spec_of(study_row(store, arguments.study))
+        trials = trained_trials(store, spec.study, spec.objective)
+    epochs = spec.config.epochs
+    if any(grace > epochs for grace in arguments.grace_epochs):
+        raise SearchError(
+            f"--grace-epochs takes up to {epochs}, the epochs of a trial, got {max(arguments.grace_epochs)}"
+        )
+    if not trials:
+        raise SearchError(f"study {spec.study!r} has no epoch yet to replay")
+    own = what_if.own_setting(spec)
+    rows: Rows = []
+    for setting in what_if.grid(own, epochs, arguments.reduction_factor, arguments.grace_epochs):
+        verdicts = what_if.verdicts_under(spec, trials, setting)
+        rows.append((setting, what_if.outcome(trials, verdicts, epochs, spec.direction == "maximize")))
+    agreed = what_if.agreement(trials, what_if.verdicts_under(spec, trials, own))
+    has_pruner = spec.settings.pruner.name != "none"
+    if arguments.json:
+        print(json.dumps(_facts(spec, trials, agreed if has_pruner else None, rows)))
+    else:
+        console = Console(width=None if sys.stdout.isatty() else 160)
+        _say(console, spec, agreed if has_pruner else None, own, len(trials))
+        console.print(_table(rows, own if has_pruner else None, _trained(trials)))
+        _explain(console, spec, rows)
+
+
+def _facts(spec: "Spec", trials: "list[Trained]", agreed: tuple[int, int] | None, rows: "Rows") -> dict[str, Any]:
+    epochs, seconds = _trained(trials)
+    return {
+        "study": spec.study,
+        "objective": spec.objective,
+        "trials": len(trials),
+        "epochs": epochs,
+        "train_seconds": seconds,
+        "agreement": None if agreed is None else {"same": agreed[0], "of": agreed[1]},
+        "settings": [{**vars(setting), **outcome.values()} for setting, outcome in rows],
+    }
+
+
+def _trained(trials: "list[Trained]") -> tuple[int, float]:
+    """Epochs, and seconds of training."""
+    epochs = [epoch.train_seconds for trial in trials for epoch in trial.epochs.values()]
+    return len(epochs), sum(epochs)
+
+
+def _say(console: Console, spec: "Spec", agreed: tuple[int, int] | None, own: "Setting", trials: int) -> None:
+    if agreed is None:
+        line = f"{spec.study} had no pruner: what becomes of its {trials} trials is known"
+    else:
+        why = "" if agreed[0] == agreed[1] else " (after a resume verdicts may differ, and so may this)"
+        settings = f"reduction factor {own.reduction_factor:g}, first rung in epoch {own.grace_epochs}"
+        line = f"replaying {spec.study} ({settings}): the stored verdict for {agreed[0]}/{agreed[1]} trials{why}"
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _table(rows: "Rows", own: "Setting | None", trained: tuple[int, float]) -> Table:
+    table = Table()
+    for title in ("reduction factor", "grace epochs", "given up", "epochs saved", "seconds saved"):
+        table.add_column(title, justify="right")
+    table.add_column("fate unknown")
+    table.add_column("lost", justify="right")
+    epochs, seconds = trained
+    for setting, outcome in rows:
+        trials = f"{outcome.unknown} trial{'s' * (outcome.unknown > 1)}"
+        unknown = f"{trials}, up to {outcome.epochs_beyond} epochs more" if outcome.unknown else "–"
+        lost = "–" if outcome.lost is None else f"{'≤ ' * (outcome.unknown > 0 and outcome.lost > 0)}{outcome.lost:.4f}"
+        table.add_row(
+            f"{setting.reduction_factor:g}",
+            str(setting.grace_epochs),
+            str(outcome.given_up),
+            f"{outcome.epochs_saved} ({_share(outcome.epochs_saved, epochs)})",
+            f"{outcome.seconds_saved:.0f} ({_share(outcome.seconds_saved, seconds)})",
+            unknown,
+            lost,
+            style="bold" if setting == own else None,
+        )
+    return table
+
+
+def _explain(console: Console, spec: "Spec", rows: "Rows") -> None:
+    lines = [
+        f"lost: {spec.objective} of the best complete trial against that of the best one not given up; no trial audited"
+    ]
+    if any(outcome.unknown for _, outcome in rows):
+        lines.append(
+            "fate unknown: not given up there, but not trained further here; it may only make the loss smaller"
+        )
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True, style="dim")
+
+
+def _share(part: float, whole: float) -> str:
+    return f"{part / whole:.0%}" if whole else "0%"
+
+
+def _factor(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 1 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 1, got {text!r}")
+    return value
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
