@@ -1,9 +1,17 @@
-"""Who works on a study: a name for this process among all that ever may, and whether the bearer of one is dead."""
+"""Who works on a study: a name for this process among all that ever may, whether the bearer of one is dead, a claim."""
 
+import logging
 import os
 import socket
+import time
 import uuid
+from datetime import datetime
 from pathlib import Path
+
+from tuning.errors import SearchError
+from tuning.store import LIVE_SECONDS, Store, now
+
+logger = logging.getLogger(__name__)
 
 
 def _namespace() -> str:
@@ -33,3 +41,32 @@ def is_surely_dead(driver: str | None) -> bool:
     except PermissionError:
         return False
     return False
+
+
+def claim(store: Store, study_name: str, driver: str, live_seconds: float = LIVE_SECONDS) -> None:
+    """Return once `driver` is the one that works on the study.
+
+    A driver that was killed on this machine is known to be gone; the silence of any other is waited for.
+
+    Raises:
+        SearchError: another driver's heartbeat goes on.
+    """
+    first, bearer = _heartbeat(store, study_name)
+    if is_surely_dead(bearer):
+        store.release_study(study_name, bearer)
+    told = False
+    while not store.claim_study(study_name, driver, live_seconds):
+        beat, _ = _heartbeat(store, study_name)
+        age = (now() - beat).total_seconds() if beat else 0
+        if beat != first:
+            raise SearchError(f"study {study_name!r} has a driver at work, alive {age:.0f} s ago: wait for its end")
+        if not told:
+            logger.info("the driver of %s was alive %.0f s ago; watching it for %.0f s", study_name, age, live_seconds)
+            told = True
+        time.sleep(0.5)
+
+
+def _heartbeat(store: Store, study_name: str) -> tuple[datetime | None, str | None]:
+    """When a driver was alive last, and which."""
+    row = store.study(study_name) or {}
+    return row.get("heartbeat_at"), row.get("driver")

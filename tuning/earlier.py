@@ -2,7 +2,7 @@
 
 from tuning import trained
 from tuning.pruner import Report
-from tuning.schema import CANCELLED, RUNNING
+from tuning.schema import CANCELLED, RUNNING, WORKER_LOST
 from tuning.store import Store
 
 
@@ -12,4 +12,5 @@ def reports_of(store: Store, study_name: str, objective: str) -> list[Report]:
     Trials that were cut off, or go on under another number, are left out: they report again.
     """
     trials = trained.trained_trials(store, study_name, objective)
-    return trained.reports_of(trial for trial in trials if trial.state != RUNNING and trial.reason != CANCELLED)
+    cut_off = (CANCELLED, WORKER_LOST)
+    return trained.reports_of(trial for trial in trials if trial.state != RUNNING and trial.reason not in cut_off)

@@ -15,6 +15,7 @@ import torch
 from rich.console import Console
 
 from tuning.cluster import available, cluster_address, require_device, require_resources, start_ray
+from tuning.driver import DRIVER
 from tuning.final_progress import FinalProgress
 from tuning.final_report import json_line, print_report
 from tuning.final_runs import run_finals
@@ -32,7 +33,7 @@ from tuning.provenance import core_count
 from tuning.quiet import ConsoleLog, silence_loggers
 from tuning.spec import Spec
 from tuning.store import Store, display_url
-from tuning.stored_study import StoredStudy, read_study
+from tuning.study_data import StoredStudy, read_study
 
 OK, SOME_FAILED = 0, 1
 
@@ -107,8 +108,7 @@ def _run_missing(
         share = _share_out(spec, arguments, *available())
         log.open_up()
         facts = {"evaluated_by": _evaluated_by(arguments), "mask_seen": spec.config.mask_seen}
-        name = f"{socket.gethostname()}:{os.getpid()}"
-        with Store.open(arguments.store) as store, Ledger(store, study.name, name, facts) as ledger:
+        with Store.open(arguments.store) as store, Ledger(store, study.name, DRIVER, facts) as ledger:
             runs = missing(ledger.looks())  # another driver may have been at work until now
             with FinalProgress(console, spec.objective, len(runs), spec.config.epochs) as progress:
                 driver = _Driver(ledger, progress)

@@ -9,14 +9,13 @@ from typing import Any
 
 import pandas as pd
 
+from tuning.driver import claim
 from tuning.errors import SearchError
 from tuning.finalists import FinalRun
 from tuning.store import Store, StoreError
 
 logger = logging.getLogger(__name__)
 
-_LIVE_SECONDS = 30.0
-"""A driver that was silent for so long is dead."""
 _BEAT_SECONDS = 5.0
 _RETRY_SECONDS = 0.5
 _MOST_AWAY_SECONDS = 60.0
@@ -37,19 +36,11 @@ class Ledger:
         self._beat_at = 0.0
 
     def __enter__(self) -> "Ledger":
-        first, told = self._heartbeat(), False
-        while not self._store.claim_study(self._study_name, self._driver, _LIVE_SECONDS):
-            if self._heartbeat() != first:
-                raise SearchError(f"study {self._study_name!r} has a driver at work: wait for its end")
-            if not told:
-                logger.info("a driver of %s was alive a moment ago; watching it until it is silent", self._study_name)
-                told = True
-            time.sleep(_RETRY_SECONDS)
+        claim(self._store, self._study_name, self._driver)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._store.beat(self._study_name, self._driver):  # else it is another driver's by now
-            self._store.update_study(self._study_name, heartbeat_at=None, driver=None)
+        self._store.release_study(self._study_name, self._driver)
 
     def looks(self) -> pd.DataFrame:
         """All there are, oldest first."""
@@ -101,7 +92,3 @@ class Ledger:
     def _has(self, run: FinalRun) -> bool:
         looks = self.looks()
         return bool(((looks["trial_id"] == run.finalist.trial_id) & (looks["seed"] == run.seed)).any())
-
-    def _heartbeat(self):
-        row = self._store.study(self._study_name)
-        return row and row["heartbeat_at"]

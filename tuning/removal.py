@@ -9,6 +9,7 @@ from typing import Any
 import optuna
 from optuna.storages import RDBStorage
 
+from tuning.driver import DRIVER, is_surely_dead
 from tuning.errors import SearchError
 from tuning.results import DIAGNOSTICS, MODELS, RECOMMENDATIONS
 from tuning.store import LIVE_SECONDS, Store
@@ -17,7 +18,6 @@ _OF_TRIALS = (RECOMMENDATIONS, DIAGNOSTICS, MODELS, "hung")
 """Folders with a file or a folder a trial."""
 _OF_STUDIES = ("data", "ray")
 """Folders whose content no name says the study of: they go with the last study in the storage path."""
-_DRIVER = "studies.py delete"
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,10 @@ def claim_for_removal(store: Store, study_name: str) -> None:
     Raises:
         SearchError: one is at work.
     """
-    if not store.claim_study(study_name, _DRIVER, LIVE_SECONDS):
+    bearer = (store.study(study_name) or {}).get("driver")
+    if is_surely_dead(bearer):
+        store.release_study(study_name, bearer)
+    if not store.claim_study(study_name, DRIVER, LIVE_SECONDS):
         raise at_work(study_name)
 
 

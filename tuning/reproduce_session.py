@@ -24,7 +24,7 @@ from tuning.reproduction import (
 from tuning.results import recommendations_path
 from tuning.schema import COMPLETE, PRUNED, RUNNING
 from tuning.store import Store
-from tuning.stored_study import StoredStudy, read_study
+from tuning.study_data import StoredStudy, read_study
 from tuning.worker import limit_threads
 
 

@@ -5,43 +5,16 @@
 
 import json
 import logging
-import time
-from datetime import datetime
 
 import numpy as np
 from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from tuning.driver import is_surely_dead
-from tuning.errors import SearchError
 from tuning.sampler import RESUME_CHECKPOINT, RETRY_OF
 from tuning.schema import CANCELLED, FAIL, INVALID, RUNNING, WORKER_LOST
-from tuning.store import LIVE_SECONDS, Store, now
+from tuning.store import Store, now
 
 logger = logging.getLogger(__name__)
-
-
-def claim(store: Store, study_name: str, driver: str, live_seconds: float = LIVE_SECONDS) -> None:
-    """Return once `driver` is the one that works on the study.
-
-    A driver that was killed on this machine is known to be gone; the silence of any other is waited for.
-
-    Raises:
-        SearchError: another driver's heartbeat goes on.
-    """
-    first, bearer = _heartbeat(store, study_name)
-    if is_surely_dead(bearer):
-        store.release_study(study_name, bearer)
-    told = False
-    while not store.claim_study(study_name, driver, live_seconds):
-        beat, _ = _heartbeat(store, study_name)
-        age = (now() - beat).total_seconds() if beat else 0
-        if beat != first:
-            raise SearchError(f"study {study_name!r} has a driver at work, alive {age:.0f} s ago: wait for its end")
-        if not told:
-            logger.info("the driver of %s was alive %.0f s ago; watching it for %.0f s", study_name, age, live_seconds)
-            told = True
-        time.sleep(0.5)
 
 
 def requeue_unfinished(store: Store, study: Study, retry_failed: bool = False) -> None:
@@ -84,12 +57,6 @@ def finished_count(study: Study) -> int:
         and trial.user_attrs.get("reason") not in (INVALID, CANCELLED)
         for trial in trials
     )
-
-
-def _heartbeat(store: Store, study_name: str) -> tuple[datetime | None, str | None]:
-    """When a driver was alive last, and which."""
-    row = store.study(study_name) or {}
-    return row.get("heartbeat_at"), row.get("driver")
 
 
 def _close(study: Study, trial: FrozenTrial, reason: str, error: str) -> None:

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from tuning.audit import save_pruner_audit
 from tuning.cluster import available, cluster_address, require_device, require_resources, start_ray
-from tuning.driver import DRIVER
+from tuning.driver import DRIVER, claim
 from tuning.earlier import reports_of
 from tuning.errors import SearchError
 from tuning.journal import Journal
@@ -27,7 +27,7 @@ from tuning.progress import Progress
 from tuning.provenance import core_count
 from tuning.quiet import ConsoleLog, silence_loggers
 from tuning.results import write_data
-from tuning.resume import claim, finished_count, requeue_unfinished
+from tuning.resume import finished_count, requeue_unfinished
 from tuning.run import StopRequest, run_trials
 from tuning.sampler import make_sampler
 from tuning.schema import FAIL, INVALID

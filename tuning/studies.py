@@ -16,6 +16,7 @@ from rich.table import Table
 
 from athwe.command_line import INTERRUPTED, USER_ERROR, Parser
 from athwe.errors import AthweError
+from tuning.driver import is_surely_dead
 from tuning.errors import SearchError
 from tuning.quiet import be_quiet, silence_loggers
 from tuning.schema import COMPLETE, FAIL, PRUNED, RUNNING, test_evaluation
@@ -92,7 +93,8 @@ def list_studies(arguments: argparse.Namespace) -> int:
 
 def activity(row: dict[str, Any], at: datetime) -> str:
     """Whether a search is at work on a study, has ended, or was cut off, so that `--resume` goes on with it."""
-    if not pd.isna(row["heartbeat_at"]) and at - row["heartbeat_at"] < timedelta(seconds=LIVE_SECONDS):
+    is_heard = not pd.isna(row["heartbeat_at"]) and at - row["heartbeat_at"] < timedelta(seconds=LIVE_SECONDS)
+    if is_heard and not is_surely_dead(row["driver"]):
         return ACTIVE
     return CUT_OFF if pd.isna(row["ended_at"]) else ENDED
 

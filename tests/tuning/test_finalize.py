@@ -129,7 +129,7 @@ def test_only_a_finalisation_reads_a_data_set_that_is_not_sealed(tiny_root: Path
     readers = {path.name for path in folder.glob("*.py") if "load_dataset(" in path.read_text(encoding="utf-8")}
     assert readers == {
         "plan.py",  # which seals it
-        "stored_study.py",  # for the next two
+        "study_data.py",  # for the next two
         "final_session.py",
         "reproduce_session.py",  # its training seals it
     }

@@ -5,10 +5,11 @@ import pytest
 from optuna.trial import TrialState
 from tiny_search import both, run
 
+from tuning.driver import claim
 from tuning.endings import Ending
 from tuning.errors import SearchError
 from tuning.journal import Journal
-from tuning.resume import claim, finished_count, requeue_unfinished
+from tuning.resume import finished_count, requeue_unfinished
 from tuning.sampler import RESUME_CHECKPOINT, RETRY_OF
 from tuning.schema import CANCELLED, COMPLETE, DIVERGED, FAIL, INVALID, OUT_OF_MEMORY, RUNNING, WORKER_LOST
 from tuning.store import Store, now
@@ -105,6 +106,6 @@ def test_a_driver_that_died_just_now_is_waited_for(store: Store):
 
 def test_a_second_driver_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch):
     store.update_study("s", heartbeat_at=now())
-    monkeypatch.setattr("tuning.resume.time.sleep", lambda _: store.update_study("s", heartbeat_at=now()))
+    monkeypatch.setattr("tuning.driver.time.sleep", lambda _: store.update_study("s", heartbeat_at=now()))
     with pytest.raises(SearchError, match="has a driver at work"):
         claim(store, "s", "me")

@@ -73,7 +73,7 @@ def test_the_list_has_a_line_a_study(url: str, capsys: pytest.CaptureFixture[str
 )
 def test_a_study_is_at_work_while_its_heart_beats(heartbeat_age: int | None, has_ended: bool, state: str):
     beat = None if heartbeat_age is None else AT - timedelta(seconds=heartbeat_age)
-    assert activity({"heartbeat_at": beat, "ended_at": AT if has_ended else None}, AT) == state
+    assert activity({"driver": None, "heartbeat_at": beat, "ended_at": AT if has_ended else None}, AT) == state
 
 
 def test_an_empty_store_has_no_study_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
