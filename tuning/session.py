@@ -16,10 +16,13 @@ import torch
 from optuna.storages import RDBStorage
 from rich.console import Console
 
-from tuning.cluster import available, cluster_address, require_device, require_resources, start_ray
+from tuning.address import cluster_address
+from tuning.cluster import available, require_device, require_resources, start_ray
 from tuning.errors import SearchError
+from tuning.job import Job, current_job, lasting_dataset_root, require_lasting
 from tuning.journal import Journal
 from tuning.plan import PATHS, STUDY_FLAGS, Plan, earlier_study, make_plan, require_same_study
+from tuning.preflight import require_ready_nodes
 from tuning.progress import Progress
 from tuning.provenance import core_count
 from tuning.quiet import ConsoleLog, silence_loggers
@@ -62,10 +65,17 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
     """
     started = time.monotonic()
     silence_loggers()
-    given = _given_flags(arguments)
+    job = current_job()
+    if job:
+        require_lasting(job, arguments.store, arguments.storage_path, is_resumed=arguments.resume)
+    given = _given_flags(arguments, job)
     earlier = _find_earlier(arguments, given) if arguments.resume else None
     if earlier is None and (root := os.environ.get("ATHWE_DATASET_ROOT")):
-        given.setdefault("dataset_root", _absolute(root))  # stored, so that a resume needs no variable
+        given.setdefault(
+            "dataset_root", job.kept(root) if job else _absolute(root)
+        )  # stored, so that a resume needs no variable
+    if job and earlier is None:
+        given["dataset_root"] = lasting_dataset_root(job, given, arguments.storage_path)
     plan = make_plan((earlier["spec"]["flags"] if earlier else {}) | given)
     name = earlier["study_name"] if earlier else study_name(arguments.study, plan.dataset.name)
     address = cluster_address(arguments.address)
@@ -84,6 +94,7 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
         start_ray(address)
         try:
             spec = plan.spec(name, *_share_out(plan, *available()))
+            require_ready_nodes(str(storage), cpus=spec.cpus_per_trial, gpus=spec.gpus_per_trial)
             log.open_up()
             session = Session(spec, plan, store, tables, storage, earlier is not None)
             return _run(session, arguments, console, started)
@@ -91,12 +102,16 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
             ray.shutdown()
 
 
-def _given_flags(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The flags that say what a study is, those that were given; paths absolute, so that they hold elsewhere."""
+def _given_flags(arguments: argparse.Namespace, job: Job | None) -> dict[str, Any]:
+    """The flags that say what a study is, those that were given; paths absolute, so that they hold elsewhere.
+
+    A job's folder is elsewhere when the study is resumed: paths in it stay relative to it.
+    """
+    absolute = job.kept if job else _absolute
     given = {name: value for name in STUDY_FLAGS if (value := getattr(arguments, name)) is not None}
     for name in given.keys() & PATHS:
         value = given[name]
-        given[name] = [_absolute(path) for path in value] if isinstance(value, list) else _absolute(value)
+        given[name] = [absolute(path) for path in value] if isinstance(value, list) else absolute(value)
     return given
 
 
