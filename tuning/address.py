@@ -1,13 +1,15 @@
 """Which cluster a search attaches to; found out, and heard from, before Ray itself would try for minutes."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
 
 from tuning.errors import SearchError
 
-_ANSWER_SECONDS = 15.0
+_CONNECT_SECONDS = 5.0
+_ANSWER_SECONDS = 10.0
 _ASK_FOR_THE_CLUSTER = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.argv[1])"
 
 
@@ -40,7 +42,12 @@ def cluster_address(given: str | None) -> str | None:
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise SearchError(f"--address takes host:port of a cluster's head, got {address!r}")
-    _require_head(address)
+    try:
+        _require_head(address)
+    except SearchError as error:
+        if wanted_address(given) == "auto":  # Ray may remember one that is gone
+            raise SearchError(f"{error} (found by --address auto; `ray stop` forgets it)") from None
+        raise
     return address
 
 
@@ -61,14 +68,19 @@ def _running_here() -> str:
 
 
 def _require_head(address: str) -> None:
-    """Ask in a process of its own, which can be ended: in this one Ray would block for 40 s or exit at once."""
+    """Ask in a process of its own, which can be ended: in this one Ray would block for 40 s, or exit after 80."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
+    except OSError as error:
+        raise SearchError(f"no Ray cluster answers at {address}: {error}") from None
     command = [sys.executable, "-c", _ASK_FOR_THE_CLUSTER, address]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_ANSWER_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         raise SearchError(
-            f"no Ray cluster answers at {address} within {_ANSWER_SECONDS:g} s: expected the head's port (6379 where "
-            "`ray start --head` was given none); is its head at work, and does a firewall let this machine through?"
+            f"what listens at {address} does not answer as a Ray cluster within {_ANSWER_SECONDS:g} s: give the head's "
+            "port, 6379 where `ray start --head` was given none"
         ) from None
     if done.returncode == 0:
         return
