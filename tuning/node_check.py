@@ -17,18 +17,18 @@ PACKAGES = (
 _SOURCES = ("athwe", "tuning")
 
 
-def look(exchange: str | None = None, token: str = "", name: str = "") -> dict[str, Any]:
+def look(storage: str | None = None, exchange: str = "", token: str = "", name: str = "") -> dict[str, Any]:
     """What is found here: `source`, `versions` by package, and of the storage path `sees` and `write_error`.
 
     Args:
-        exchange: folder on the storage path where the driver has left `token` in the file `driver`; the token goes
-            back in the file `name`. None: the storage path is not looked at.
+        storage: absolute path or URL of the storage; None: it is not looked at.
+        exchange: folder in it where the driver has left `token` in the file `driver`; the token goes back in `name`.
     """
     found: dict[str, Any] = {"source": source_digest(), "versions": versions(), "sees": None, "write_error": None}
-    if exchange is not None:
-        found["sees"] = read_token(exchange, "driver") == token
+    if storage is not None:
+        found["sees"] = read_token(storage, f"{exchange}/driver") == token
         if found["sees"]:
-            found["write_error"] = write_token(exchange, name, token)
+            found["write_error"] = write_token(storage, f"{exchange}/{name}", token)
     return found
 
 
@@ -61,33 +61,33 @@ def source_digest() -> str | None:
     return digest.hexdigest()[:12]
 
 
-def read_token(exchange: str, name: str) -> str | None:
-    """The content of a file in the folder, None where there is none to read."""
+def read_token(storage: str, name: str) -> str | None:
+    """The content of a small file of the storage, None where there is none to read."""
     try:
-        if "://" in exchange:
-            filesystem, folder = _remote(exchange)
-            with filesystem.open_input_stream(f"{folder}/{name}") as file:
+        if "://" in storage:
+            filesystem, root = _remote(storage)
+            with filesystem.open_input_stream(f"{root}/{name}") as file:
                 return file.read().decode()
-        return Path(exchange, name).read_text(encoding="utf-8")
+        return Path(storage, name).read_text(encoding="utf-8")
     except (OSError, ImportError):
         return None
 
 
-def write_token(exchange: str, name: str, token: str) -> str | None:
-    """Write a file into the folder, which is there already; gives what went wrong."""
+def write_token(storage: str, name: str, token: str) -> str | None:
+    """Write a small file, into a folder that is there already; gives what went wrong."""
     try:
-        if "://" in exchange:
-            filesystem, folder = _remote(exchange)
-            with filesystem.open_output_stream(f"{folder}/{name}") as file:
+        if "://" in storage:
+            filesystem, root = _remote(storage)
+            with filesystem.open_output_stream(f"{root}/{name}") as file:
                 file.write(token.encode())
         else:
-            Path(exchange, name).write_text(token, encoding="utf-8")
+            Path(storage, name).write_text(token, encoding="utf-8")
     except OSError as error:
         return os.strerror(error.errno) if error.errno else str(error)
     return None
 
 
-def _remote(uri: str) -> tuple[Any, str]:
+def _remote(url: str) -> tuple[Any, str]:
     from pyarrow.fs import FileSystem
 
-    return FileSystem.from_uri(uri)
+    return FileSystem.from_uri(url)

@@ -32,7 +32,7 @@ def require_ready_nodes(storage: str, *, cpus: int, gpus: float, answer_seconds:
     """Return once every node has answered, and nothing was found; the storage path is left as it was.
 
     Args:
-        storage: the study's folder, absolute or a URI; it exists, and the driver can write there.
+        storage: the study's folder, an absolute path or a URL; it exists, and the driver can write there.
         cpus: cores of one trial.
         gpus: GPUs of one trial.
 
@@ -42,13 +42,15 @@ def require_ready_nodes(storage: str, *, cpus: int, gpus: float, answer_seconds:
     started = time.monotonic()
     nodes = [node for node in ray.nodes() if node["Alive"]]
     with _exchange(storage) as (folder, token):
-        answers = _ask(nodes, folder, token, answer_seconds)
-        seen_here = {node["NodeID"]: node_check.read_token(folder, node["NodeID"]) == token for node in nodes}
+        answers = _ask(nodes, (storage, folder, token), answer_seconds)
+        back = {node["NodeID"]: node_check.read_token(storage, f"{folder}/{node['NodeID']}") for node in nodes}
     mine = node_check.look()
     found: dict[str, list[str]] = {}
     for node in nodes:
         answer = answers[node["NodeID"]]
-        lines = [answer] if isinstance(answer, str) else differences(answer, mine, storage, seen_here[node["NodeID"]])
+        lines = (
+            [answer] if isinstance(answer, str) else differences(answer, mine, storage, back[node["NodeID"]] == token)
+        )
         for line in lines:
             found.setdefault(line, []).append(node_name(node))
     problems = [f"node{'s' * (len(names) > 1)} {', '.join(names)}: {line}" for line, names in found.items()]
@@ -84,10 +86,12 @@ def differences(answer: Mapping[str, Any], mine: Mapping[str, Any], storage: str
             remedy = f"install {version} there" if version else "remove it there, or install it here"
             yield f"has {what}, here it is {version or 'not installed'}: {remedy} (constraints.txt has all versions)"
     if not answer["sees"]:
-        yield (
-            f"does not see what the driver writes to {storage}: mount the same shared folder on all nodes, or give "
-            "--storage-path of one that is"
+        remedy = (
+            "give its Ray the credentials that the driver has"
+            if "://" in storage
+            else "mount the same shared folder on all nodes, or give --storage-path of one that is"
         )
+        yield f"does not see what the driver writes to {storage}: {remedy}"
     elif answer["write_error"]:
         yield f"cannot write to {storage} ({answer['write_error']}): let the user that Ray runs as write there"
     elif not is_seen_here:
@@ -117,7 +121,7 @@ def node_name(node: Mapping[str, Any]) -> str:
 
 
 def _ask(
-    nodes: Sequence[Mapping[str, Any]], folder: str, token: str, answer_seconds: float
+    nodes: Sequence[Mapping[str, Any]], exchange: tuple[str, str, str], answer_seconds: float
 ) -> dict[str, dict[str, Any] | str]:
     """Each node's answer by its id: what `look` gives, or a line that says why there is none."""
     cloudpickle.register_pickle_by_value(node_check)
@@ -125,7 +129,7 @@ def _ask(
     asked = {}
     for node in nodes:
         there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        asked[node["NodeID"]] = look.options(scheduling_strategy=there).remote(folder, token, node["NodeID"])
+        asked[node["NodeID"]] = look.options(scheduling_strategy=there).remote(*exchange, node["NodeID"])
     ready, late = ray.wait(list(asked.values()), num_returns=len(asked), timeout=answer_seconds)
     for reference in late:
         ray.cancel(reference, force=True)
@@ -143,14 +147,14 @@ def _answer(reference: ray.ObjectRef) -> dict[str, Any] | str:
 
 @contextmanager
 def _exchange(storage: str) -> Iterator[tuple[str, str]]:
-    """A folder of the storage path that is there for the check only, with the driver's token in it."""
+    """A folder in the storage that is there for the check only, and the token in its file `driver`."""
     token = uuid.uuid4().hex
-    folder = f"{storage.rstrip('/')}/.preflight-{token[:12]}"
-    filesystem, path = FileSystem.from_uri(folder)
-    filesystem.create_dir(path)
+    folder = f".preflight-{token[:12]}"
+    filesystem, root = FileSystem.from_uri(storage)
+    filesystem.create_dir(f"{root}/{folder}")
     try:
-        if error := node_check.write_token(folder, "driver", token):
+        if error := node_check.write_token(storage, f"{folder}/driver", token):
             raise SearchError(f"cannot write to {storage}: {error}; give another --storage-path")
         yield folder, token
     finally:
-        filesystem.delete_dir(path)
+        filesystem.delete_dir(f"{root}/{folder}")

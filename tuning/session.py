@@ -5,7 +5,8 @@ import logging
 import os
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import torch
 from optuna.storages import RDBStorage
 from rich.console import Console
 
+from athwe.errors import AthweError
 from tuning.address import cluster_address
 from tuning.cluster import available, require_device, require_resources, start_ray
 from tuning.errors import SearchError
@@ -82,7 +84,7 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
     if address is None:  # what this machine has is known before Ray has started
         _share_out(plan, core_count(), torch.cuda.device_count())
     storage = _make_storage(earlier["storage_path"] if earlier else arguments.storage_path or f"results/{name}")
-    with _open_store(arguments.store, storage) as store:
+    with _removed_if_unused(storage), Store.open(arguments.store) as store:
         tables = RDBStorage(arguments.store)
         if earlier is None:
             _require_new(store, tables, name)
@@ -138,11 +140,12 @@ def _make_storage(path: str) -> Path:
     return storage
 
 
-def _open_store(url: str, storage: Path) -> Store:
-    """The store; without one, nothing is left of the storage folder that was made for it."""
+@contextmanager
+def _removed_if_unused(storage: Path) -> Iterator[None]:
+    """Of a search that cannot start nothing is left in the storage path, nor the folder that was made for it."""
     try:
-        return Store.open(url)
-    except StoreError:
+        yield
+    except (AthweError, StoreError):
         if not any(storage.iterdir()):
             storage.rmdir()
         raise

@@ -1,15 +1,15 @@
 """A Ray cluster of real nodes on this machine: each has a loopback address, a temporary folder and one core."""
 
 import os
+import shlex
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -49,15 +49,26 @@ class LocalCluster:
         options += [f"--dashboard-port={port}", f"--ray-client-server-port={free_port(self.head)}"]
         self._start(self.head, *options)
 
-    def add_node(self, address: str, **environment: str) -> None:
-        self._start(address, f"--address={self.address}", **environment)
+    def add_node(self, address: str, hidden: Sequence[Path] = ()) -> None:
+        """Start another node, for which folders of this machine are hidden behind empty ones."""
+        self._start(address, f"--address={self.address}", hidden=hidden)
 
-    def _start(self, address: str, *options: str, **environment: str) -> None:
+    def stop_node(self, address: str) -> None:
+        """End a node's processes, by their ids."""
+        for process in self.processes(address):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def _start(self, address: str, *options: str, hidden: Sequence[Path] = ()) -> None:
         ports = [f"--dashboard-agent-listen-port={free_port(address)}", "--num-cpus=1", "--num-gpus=0"]
         command = [RAY, "start", f"--node-ip-address={address}", f"--temp-dir={self._temporary(address)}", *options]
+        command += [*ports, "--object-store-memory=100000000", "--disable-usage-stats"]
+        if hidden:
+            covers = " && ".join(f"mount -t tmpfs none {shlex.quote(str(folder))}" for folder in hidden)
+            command = ["unshare", "--mount", "sh", "-c", f"{covers} && {shlex.join(command)}"]
         done = subprocess.run(
-            [*command, *ports, "--object-store-memory=100000000", "--disable-usage-stats"],
-            env={**self.environment, **environment},
+            command,
+            env=self.environment,
             cwd=self._folder,
             capture_output=True,
             text=True,
@@ -81,11 +92,12 @@ class LocalCluster:
         return found[0]
 
     def stop(self) -> None:
-        """End every process that was started here, by its id."""
+        """End every process that was started here."""
         deadline = time.monotonic() + 30
-        while left := [process for folder in self._folder.iterdir() for process in self.processes(folder.name)]:
-            for process in left:
-                process.send_signal(signal.SIGKILL) if process.is_running() else None
+        nodes = [folder.name for folder in self._folder.iterdir()]
+        while left := [process for node in nodes for process in self.processes(node)]:
+            for node in nodes:
+                self.stop_node(node)
             psutil.wait_procs(left, timeout=5)
             assert time.monotonic() < deadline, left
 
