@@ -51,7 +51,8 @@ def test_a_cluster_that_is_gone_is_found_out_at_once(gone: str, monkeypatch: pyt
     with pytest.raises(SearchError, match=f"no Ray cluster answers at {gone}: .*refused$"):
         cluster_address(gone)
     monkeypatch.setenv("RAY_ADDRESS", gone)  # what `auto` finds first
-    with pytest.raises(SearchError, match=f"no Ray cluster answers at {gone}: .*refused \\(found by --address auto"):
+    port = gone.partition(":")[2]  # Ray replaces the address by the machine's own
+    with pytest.raises(SearchError, match=f"no Ray cluster answers at .*:{port}: .*refused \\(found by --address auto"):
         cluster_address("auto")
 
 
