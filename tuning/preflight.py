@@ -16,7 +16,7 @@ from typing import Any
 import ray
 from pyarrow.fs import FileSystem
 from ray import cloudpickle
-from ray.exceptions import RayError
+from ray.exceptions import NodeDiedError, RayError, TaskUnschedulableError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tuning import node_check
@@ -140,6 +140,8 @@ def _ask(
 def _answer(reference: ray.ObjectRef) -> dict[str, Any] | str:
     try:
         return ray.get(reference)
+    except (TaskUnschedulableError, NodeDiedError):
+        return "went away while it was asked: look for it in `ray status`, or take it out of the cluster"
     except RayError as error:
         reason = str(error).strip().splitlines()[-1]
         return f"could not run the check ({reason}): look into Ray's logs there, or take it out of the cluster"

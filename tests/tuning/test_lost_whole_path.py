@@ -61,13 +61,10 @@ def test_a_killed_worker_comes_back_from_its_checkpoint_to_the_same_values(tiny_
     values = values_of(disturbed, "study.0")
     assert list(values) == list(range(1, EPOCHS + 1)), "an epoch is missing"
     assert values == values_of(undisturbed, "study.0")
-    assert json.loads(diagnostics.read_text())["worker"]["pid"] != worker or max(values.values()) in [
-        values[epoch] for epoch in range(1, 6)
-    ]
 
 
 def test_the_trial_of_a_killed_node_moves_to_another(tiny_root: Path, tmp_path: Path):
-    flags = ["--trials", "4", "--epochs", str(EPOCHS), "--concurrency", "2", "--pruner", "none"]
+    flags = ["--trials", "3", "--epochs", str(EPOCHS), "--concurrency", "2", "--pruner", "none"]
     with local_cluster() as cluster:
         cluster.add_node("127.0.0.3")
         command = [*search_command(tiny_root, tmp_path), *flags, "--address", cluster.address]
@@ -87,7 +84,7 @@ def test_the_trial_of_a_killed_node_moves_to_another(tiny_root: Path, tmp_path: 
     assert len(before) < EPOCHS, "the trial was over before its node was"
 
     trials = agreeing_trials(tmp_path)
-    assert trials["state"].tolist() == [COMPLETE] * 4
+    assert trials["state"].tolist() == [COMPLETE] * 3
     for trial_id in trials["trial_id"]:
         assert list(values_of(tmp_path, trial_id)) == list(range(1, EPOCHS + 1)), "an epoch is missing"
     after = values_of(tmp_path, moved)
