@@ -125,7 +125,7 @@ def _ask(
 ) -> dict[str, dict[str, Any] | str]:
     """Each node's answer by its id: what `look` gives, or a line that says why there is none."""
     cloudpickle.register_pickle_by_value(node_check)
-    look = ray.remote(num_cpus=0, max_retries=0)(node_check.look)
+    look: Any = ray.remote(num_cpus=0, max_retries=0)(node_check.look)
     asked = {}
     for node in nodes:
         there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
