@@ -1,45 +1,17 @@
 """The Ray that a search runs on: one of its own on this machine, or a cluster it attaches to."""
 
-import logging
 import os
-import socket
 from pathlib import Path
 
 import ray
 from ray._private import services, worker
+from ray.exceptions import RayError
 
 from tuning.errors import SearchError
 from tuning.provenance import core_count
 
-logger = logging.getLogger(__name__)
-
-_CONNECT_SECONDS = 5.0
 _LOOPBACK = "127.0.0.1"
 _ROOT = Path(__file__).resolve().parent.parent
-
-
-def cluster_address(given: str | None) -> str | None:
-    """The cluster to attach to: as given, or what `ray job submit` set; None for a Ray of our own.
-
-    Raises:
-        SearchError: not an address of a cluster, or nobody answers there.
-    """
-    address = given or os.environ.get("RAY_ADDRESS") or None
-    if address in (None, "auto", "local"):
-        return None if address == "local" else address
-    if "://" in address:
-        raise SearchError(
-            f"--address takes host:port of a cluster's head, got {address!r}; "
-            "an http address is for `ray job submit --address … --working-dir . -- python tuning/search.py …`"
-        )
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        raise SearchError(f"--address takes host:port of a cluster's head, got {address!r}")
-    try:  # Ray itself would try for more than ten minutes
-        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        raise SearchError(f"no Ray cluster answers at {address}: {error}") from None
-    return address
 
 
 def start_ray(address: str | None) -> None:
@@ -59,7 +31,7 @@ def start_ray(address: str | None) -> None:
         return
     try:
         ray.init(address=address, **quiet)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (ConnectionError, RuntimeError, ValueError, RayError) as error:
         reason = " ".join(str(error).split())
         raise SearchError(f"cannot attach to the Ray cluster at {address}: {reason}") from None
 

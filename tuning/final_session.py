@@ -14,7 +14,8 @@ import ray
 import torch
 from rich.console import Console
 
-from tuning.cluster import available, cluster_address, require_device, require_resources, start_ray
+from tuning.address import cluster_address
+from tuning.cluster import available, require_device, require_resources, start_ray
 from tuning.driver import DRIVER
 from tuning.final_progress import FinalProgress
 from tuning.final_report import json_line, print_report

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from tuning.node_check import source_digest
+
 _PACKAGES = ("athwe", "torch", "ray", "optuna", "numpy", "pandas", "pyarrow", "scikit-learn", "sqlalchemy")
 
 
@@ -23,13 +25,14 @@ def git_sha() -> str | None:
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of Python and of the packages that results depend on."""
+    """Versions of Python and of the packages that results depend on, and a hash of our own source."""
     versions = {"python": platform.python_version()}
     for name in _PACKAGES:
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:  # a checkout that was not installed
             continue
+    versions["source"] = source_digest() or "unknown"  # in a Ray job there is no `.git` to ask
     return versions
 
 

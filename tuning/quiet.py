@@ -9,7 +9,6 @@ from rich.console import Console
 _ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",  # Tune's own tables
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AUTH_MODE": "token",  # nobody else on this machine may talk to our Ray
     "RAY_LOG_TO_DRIVER_EVENT_LEVEL": "FATAL",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the store holds what these would write
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # epochs that eval_step skips have no objective
@@ -18,11 +17,16 @@ _ENVIRONMENT = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "TUNE_FORCE_TRIAL_CLEANUP_S": "5",  # an epoch in flight does not hold up the end of a search
 }
+_OWN_RAY = {"RAY_AUTH_MODE": "token"}  # nobody else on this machine may talk to it; a cluster has a mode of its own
 
 
-def be_quiet() -> None:
-    """Silence Ray and Python's warnings in this process and in those it starts."""
-    for name, value in _ENVIRONMENT.items():
+def be_quiet(attaches: bool = False) -> None:
+    """Silence Ray and Python's warnings in this process and in those it starts.
+
+    Args:
+        attaches: whether the Ray is a cluster that others have started.
+    """
+    for name, value in (_ENVIRONMENT | ({} if attaches else _OWN_RAY)).items():
         os.environ.setdefault(name, value)
     warnings.simplefilter("ignore")
 

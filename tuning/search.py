@@ -14,7 +14,9 @@ from rich.console import Console
 
 from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, positive_int
 from athwe.errors import AthweError
+from tuning.address import wanted_address
 from tuning.choices import Cost, PrunerName, SamplerName
+from tuning.errors import NotReadyError
 from tuning.quiet import ConsoleLog, be_quiet
 from tuning.store import DEFAULT_URL, StoreError
 
@@ -61,9 +63,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a search; the exit code is 0, 1 where every trial failed, 2 for a user's error, 130 after Ctrl-C."""
-    be_quiet()
     try:
         return _search(parse(argv))
+    except NotReadyError as error:
+        for problem in error.problems:
+            print(f"error: {problem}", file=sys.stderr)
+        return USER_ERROR
     except (AthweError, StoreError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return USER_ERROR
@@ -73,6 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _search(arguments: argparse.Namespace) -> int:
+    be_quiet(attaches=wanted_address(arguments.address) is not None)
     from tuning.session import search  # Ray and torch, which take seconds, only once the flags are read
 
     console = Console(stderr=arguments.json)

@@ -5,6 +5,8 @@ import logging
 import os
 import shlex
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,17 @@ from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from rich.console import Console
 
+from athwe.errors import AthweError
+from tuning.address import cluster_address
 from tuning.audit import save_pruner_audit
-from tuning.cluster import available, cluster_address, require_device, require_resources, start_ray
+from tuning.cluster import available, require_device, require_resources, start_ray
 from tuning.driver import DRIVER, claim
 from tuning.earlier import reports_of
 from tuning.errors import SearchError
+from tuning.job import Job, current_job, lasting_dataset_root, require_lasting
 from tuning.journal import Journal
 from tuning.plan import PATHS, STUDY_FLAGS, Plan, earlier_studies, make_plan, matching_study
+from tuning.preflight import require_ready_nodes
 from tuning.progress import Progress
 from tuning.provenance import core_count
 from tuning.quiet import ConsoleLog, silence_loggers
@@ -69,20 +75,26 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
     """
     started = time.monotonic()
     silence_loggers()
-    given = _given_flags(arguments)
+    job = current_job()
+    if job:
+        is_resumed = bool(arguments.resume or arguments.extend)
+        require_lasting(job, arguments.store, arguments.storage_path, is_resumed=is_resumed)
+    given = _given_flags(arguments, job)
     _require_fitting(arguments)
     if arguments.resume or arguments.extend:
         earlier, plan = _find_earlier(arguments, given)
     else:
-        if root := os.environ.get("ATHWE_DATASET_ROOT"):
-            given.setdefault("dataset_root", _absolute(root))  # stored, so that a resume needs no variable
+        if root := os.environ.get("ATHWE_DATASET_ROOT"):  # stored, so that a resume needs no variable
+            given.setdefault("dataset_root", job.kept(root) if job else _absolute(root))
+        if job:
+            given["dataset_root"] = lasting_dataset_root(job, given, arguments.storage_path)
         earlier, plan = None, make_plan(given)
     name = earlier["study_name"] if earlier else study_name(arguments.study, plan.dataset.name)
     address = cluster_address(arguments.address)
     if address is None:  # what this machine has is known before Ray has started
         _share_out(plan, core_count(), torch.cuda.device_count())
     storage = _make_storage(earlier["storage_path"] if earlier else arguments.storage_path or f"results/{name}")
-    with _open_store(arguments.store, storage) as store:
+    with _removed_if_unused(storage), Store.open(arguments.store) as store:
         tables = RDBStorage(arguments.store)
         if earlier is None:
             _require_new(store, tables, name)
@@ -93,6 +105,7 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
         start_ray(address)
         try:
             spec = plan.spec(name, *_share_out(plan, *available()))
+            require_ready_nodes(str(storage), cpus=spec.cpus_per_trial, gpus=spec.gpus_per_trial)
             log.open_up()
             session = Session(spec, plan, store, tables, storage, earlier is not None, first_params)
             return _run(session, arguments, console, started)
@@ -100,12 +113,16 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
             ray.shutdown()
 
 
-def _given_flags(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The flags that say what a study is, those that were given; paths absolute, so that they hold elsewhere."""
+def _given_flags(arguments: argparse.Namespace, job: Job | None) -> dict[str, Any]:
+    """The flags that say what a study is, those that were given; paths absolute, so that they hold elsewhere.
+
+    A job's folder is elsewhere when the study is resumed: paths in it stay relative to it.
+    """
+    absolute = job.kept if job else _absolute
     given = {name: value for name in STUDY_FLAGS if (value := getattr(arguments, name)) is not None}
     for name in given.keys() & PATHS:
         value = given[name]
-        given[name] = [_absolute(path) for path in value] if isinstance(value, list) else _absolute(value)
+        given[name] = [absolute(path) for path in value] if isinstance(value, list) else absolute(value)
     return given
 
 
@@ -151,11 +168,12 @@ def _make_storage(path: str) -> Path:
     return storage
 
 
-def _open_store(url: str, storage: Path) -> Store:
-    """The store; without one, nothing is left of the storage folder that was made for it."""
+@contextmanager
+def _removed_if_unused(storage: Path) -> Iterator[None]:
+    """Of a search that cannot start nothing is left in the storage path, nor the folder that was made for it."""
     try:
-        return Store.open(url)
-    except StoreError:
+        yield
+    except (AthweError, StoreError):
         if not any(storage.iterdir()):
             storage.rmdir()
         raise

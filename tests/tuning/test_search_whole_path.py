@@ -9,50 +9,19 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import optuna
-import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from search_process import ROOT, agreeing_trials, epochs_of, search, search_command, url
 
 import athwe
 from tuning.schema import CANCELLED, COMPLETE, FAIL, INVALID, PRUNED, WORKER_LOST
-from tuning.store import Store, StoreError
 
 pytestmark = pytest.mark.whole_path
-
-ROOT = Path(__file__).resolve().parents[2]
-CONFIG = "hidden_size: 16\ninner_size: 32\nMAX_ITEM_LIST_LENGTH: 8\nn_clusters: 5\n"
-SPACE = """
-space:
-  learning_rate: {type: float, low: 1.0e-4, high: 1.0e-2, log: true}
-  moe_topk: {type: int, low: 1, high: 8}
-  wavelet_J: {type: int, low: 0, high: 3}
-"""
 
 
 @pytest.fixture
 def command(tiny_root: Path, tmp_path: Path) -> list[str]:
-    """`python tuning/search.py` on the data set `tiny`, with store and files under `tmp_path`."""
-    (tmp_path / "small.yaml").write_text(CONFIG, encoding="utf-8")
-    (tmp_path / "space.yaml").write_text(SPACE, encoding="utf-8")
-    flags = {
-        "--dataset": "tiny",
-        "--dataset-root": tiny_root,
-        "--config": tmp_path / "small.yaml",
-        "--search-space": tmp_path / "space.yaml",
-        "--study": "study",
-        "--store": url(tmp_path),
-        "--storage-path": tmp_path / "study",
-    }
-    return [sys.executable, str(ROOT / "tuning" / "search.py"), *(str(part) for pair in flags.items() for part in pair)]
-
-
-def url(folder: Path) -> str:
-    return f"sqlite:///{folder}/store.db"
-
-
-def search(command: Sequence[str], *flags: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*command, *flags], cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
+    return search_command(tiny_root, tmp_path)
 
 
 def interrupted(command: Sequence[str], *flags: str, folder: Path, after_epochs: int, by: signal.Signals) -> int:
@@ -67,38 +36,6 @@ def interrupted(command: Sequence[str], *flags: str, folder: Path, after_epochs:
         return process.wait(timeout=60)
     finally:
         process.kill()
-
-
-def epochs_of(folder: Path) -> pd.DataFrame:
-    """Every stored value of the objective."""
-    if not (folder / "store.db").exists():
-        return pd.DataFrame()
-    try:
-        with Store.open(url(folder), read_only=True) as store:
-            return store.metrics(store.trials("study")["trial_id"].tolist(), "valid", ["ndcg@10"])
-    except StoreError:
-        return pd.DataFrame()  # tables that are being made
-
-
-def agreeing_trials(folder: Path) -> pd.DataFrame:
-    """The store's trials, after a comparison of every state, reason, value and epoch with Optuna's tables."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with Store.open(url(folder), read_only=True) as store:
-        trials = store.trials("study")
-    epochs = epochs_of(folder)
-    told = optuna.load_study(storage=url(folder), study_name="study").trials
-    assert trials["number"].tolist() == [trial.number for trial in told]
-    for row, trial in zip(trials.to_dict("records"), told, strict=True):
-        assert row["state"] == trial.state.name
-        assert (None if pd.isna(row["reason"]) else row["reason"]) == trial.user_attrs.get("reason")
-        assert (None if pd.isna(row["value"]) else row["value"]) == trial.value
-        assert row["params"] == trial.params
-        mine = epochs[epochs["trial_id"] == row["trial_id"]]
-        assert dict(zip(mine["epoch"], mine["value"], strict=True)) == trial.intermediate_values
-        if row["state"] in (COMPLETE, PRUNED):
-            assert row["value"] == mine["value"].max()
-            assert row["best_epoch"] == mine.set_index("epoch")["value"].idxmax()
-    return trials
 
 
 def test_a_search_trains_prunes_stores_and_says_so(command: list[str], tmp_path: Path):

@@ -1,0 +1,98 @@
+"""What a search survives: a worker killed, a node killed. Real processes, as a user starts them."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+from local_cluster import LocalCluster, local_cluster
+from search_process import ROOT, agreeing_trials, epochs_of, search, search_command
+
+from tuning.schema import COMPLETE
+
+pytestmark = pytest.mark.whole_path
+
+EPOCHS = 40
+
+
+def started(command: Sequence[str], environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+
+
+def wait_until(true: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 200
+    while not true():
+        assert process.poll() is None, f"the search was over too soon: {process.stdout and process.stdout.read()}"
+        assert time.monotonic() < deadline, "the search did not get that far"
+        time.sleep(0.1)
+
+
+def values_of(folder: Path, trial_id: str) -> dict[int, float]:
+    epochs = epochs_of(folder)
+    mine = epochs[epochs["trial_id"] == trial_id]
+    return dict(zip(mine["epoch"], mine["value"], strict=True))
+
+
+def test_a_killed_worker_comes_back_from_its_checkpoint_to_the_same_values(tiny_root: Path, tmp_path: Path):
+    flags = ["--trials", "1", "--epochs", str(EPOCHS), "--concurrency", "1", "--pruner", "none"]
+    disturbed, undisturbed = tmp_path / "disturbed", tmp_path / "undisturbed"
+    process = started([*search_command(tiny_root, disturbed), *flags])
+    try:
+        wait_until(lambda: len(epochs_of(disturbed)) >= 5, process)
+        diagnostics = disturbed / "study" / "diagnostics" / "study.0.json"
+        worker = json.loads(diagnostics.read_text())["worker"]["pid"]
+        os.kill(worker, signal.SIGKILL)
+        output, _ = process.communicate(timeout=200)
+    finally:
+        process.kill()
+    assert process.returncode == 0, output
+    assert "trial 0 lost its worker and goes on from its checkpoint" in output
+    assert "Traceback" not in output
+    done = search(search_command(tiny_root, undisturbed), *flags)
+    assert done.returncode == 0, done.stderr
+
+    assert agreeing_trials(disturbed)["state"].tolist() == [COMPLETE]
+    values = values_of(disturbed, "study.0")
+    assert list(values) == list(range(1, EPOCHS + 1)), "an epoch is missing"
+    assert values == values_of(undisturbed, "study.0")
+
+
+def test_the_trial_of_a_killed_node_moves_to_another(tiny_root: Path, tmp_path: Path):
+    flags = ["--trials", "3", "--epochs", str(EPOCHS), "--concurrency", "2", "--pruner", "none"]
+    with local_cluster() as cluster:
+        cluster.add_node("127.0.0.3")
+        command = [*search_command(tiny_root, tmp_path), *flags, "--address", cluster.address]
+        process = started(command, cluster.environment)
+        try:
+            wait_until(lambda: len(trials_at_work_on(cluster, "127.0.0.3", tmp_path)) >= 1, process)
+            [moved] = trials_at_work_on(cluster, "127.0.0.3", tmp_path)
+            wait_until(lambda: len(values_of(tmp_path, moved)) >= 3, process)
+            before = values_of(tmp_path, moved)
+            cluster.raylet("127.0.0.3").send_signal(signal.SIGKILL)
+            output, _ = process.communicate(timeout=300)
+        finally:
+            process.kill()
+    assert process.returncode == 0, output
+    assert "all 2 nodes are ready" in output
+    assert f"trial {moved.rpartition('.')[2]} lost its worker and goes on from its checkpoint" in output
+    assert len(before) < EPOCHS, "the trial was over before its node was"
+
+    trials = agreeing_trials(tmp_path)
+    assert trials["state"].tolist() == [COMPLETE] * 3
+    for trial_id in trials["trial_id"]:
+        assert list(values_of(tmp_path, trial_id)) == list(range(1, EPOCHS + 1)), "an epoch is missing"
+    after = values_of(tmp_path, moved)
+    assert before == {epoch: after[epoch] for epoch in before}
+
+
+def trials_at_work_on(cluster: LocalCluster, address: str, folder: Path) -> list[str]:
+    """Trials whose worker, as their diagnostics name it, belongs to a node."""
+    there = {process.pid for process in cluster.processes(address) if psutil.pid_exists(process.pid)}
+    files = (folder / "study" / "diagnostics").glob("study.*.json")
+    return [path.stem for path in files if json.loads(path.read_text())["worker"]["pid"] in there]
