@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,11 @@ from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
+from tuning.disk import Disk
 from tuning.endings import Ending
 from tuning.results import copy_results
-from tuning.schema import CANCELLED, FAIL, INVALID, RUNNING
+from tuning.retention import ancestors
+from tuning.schema import CANCELLED, COMPLETE, CUT_OFF, FAIL, INVALID, PRUNED, RUNNING
 from tuning.store import Store, StoreError, now
 
 logger = logging.getLogger(__name__)
@@ -50,19 +51,21 @@ class TrialRecord:
     error: str | None = None
     retry_of: int | None = None
     """The trial that this one goes on with."""
+    checkpoint: str | None = None
+    """The training state to go on from."""
 
 
 def asked_for(records: Iterable[TrialRecord]) -> list[TrialRecord]:
     """Trials that count: not those that never ran, were cut off, or go on under another number."""
     records = list(records)
     retried = {record.retry_of for record in records}
-    return [record for record in records if record.reason not in (INVALID, CANCELLED) and record.number not in retried]
+    return [record for record in records if record.reason not in (INVALID, *CUT_OFF) and record.number not in retried]
 
 
 class Journal:
     """Only the driver's main thread writes here."""
 
-    def __init__(self, store: Store, study: Study, objective: str, storage_path: Path):
+    def __init__(self, store: Store, study: Study, objective: str, disk: Disk):
         self.study_name = study.study_name
         self.records: dict[int, TrialRecord] = {}
         """Trials by number, those of earlier drivers of the study too."""
@@ -70,7 +73,7 @@ class Journal:
         self._tables = study._storage
         self._study_id = study._study_id
         self._objective = objective
-        self._storage_path = storage_path
+        self._disk = disk
         self._queue: deque[Callable[[], None]] = deque()
         self._retry_at = 0.0
         self._beat_at = 0.0
@@ -82,7 +85,11 @@ class Journal:
             record = TrialRecord(**{field: row[field] for field in same}, best_value=row["value"])
             record.best_epoch = None if row["best_epoch"] is None else int(row["best_epoch"])
             record.retry_of = None if row["retry_of"] is None else int(row["retry_of"])
+            record.checkpoint = row["checkpoint"]
             self.records[record.number] = record
+        for number in [number for number, record in self.records.items() if record.state in (COMPLETE, PRUNED)]:
+            self._drop_checkpoints(number)
+        self._disk.tidy(self.records)
 
     def trial_id(self, number: int) -> str:
         """The key of a trial in the store and in file names."""
@@ -92,7 +99,7 @@ class Journal:
         self, number: int, params: Mapping[str, Any], retry_of: int | None = None, checkpoint: str | None = None
     ) -> None:
         """Optuna proposed a trial that is going to run; with `retry_of` it goes on with that one from `checkpoint`."""
-        self.records[number] = TrialRecord(number, dict(params), retry_of=retry_of)
+        self.records[number] = TrialRecord(number, dict(params), retry_of=retry_of, checkpoint=checkpoint)
         row = {"state": RUNNING, "params_json": json.dumps(dict(params)), "retry_of": retry_of}
         self._save(number, **row, checkpoint=checkpoint)
         if retry_of is not None and checkpoint:
@@ -126,7 +133,10 @@ class Journal:
 
     def checkpointed(self, number: int, path: str) -> None:
         """The trial can go on from `path`."""
+        self.records[number].checkpoint = path
         self._save(number, checkpoint=path)
+        self._drop_checkpoints(*ancestors(self.records, number))
+        self._state_budget(number)
 
     def ended(self, number: int, ending: Ending) -> None:
         """The trial is over. Its value is that of its best epoch, in both tables."""
@@ -137,6 +147,10 @@ class Journal:
         self._save(
             number, state=ending.state, reason=ending.reason, error=ending.error, ended_at=record.ended_at, value=value
         )
+        if ending.reason not in CUT_OFF:
+            self._state_budget(number)
+            self._drop_checkpoints(number, *ancestors(self.records, number))
+            self._write(lambda: self._disk.delete_models(self.records))
 
     def cancel_running(self, why: str) -> None:
         """Whatever has no ending yet was in flight when the search stopped."""
@@ -186,6 +200,20 @@ class Journal:
         row = {"trial_id": self.trial_id(number), "study_name": self.study_name, "number": number, **values}
         self._write(lambda: self._store.save_trial(row))
 
+    def _drop_checkpoints(self, *numbers: int) -> None:
+        """No trial goes on from these any more: the store forgets them, then they are deleted."""
+        records = [record for number in numbers if (record := self.records[number]).checkpoint]
+        paths = {record.checkpoint for record in records if record.checkpoint}
+        for record in records:
+            record.checkpoint = None
+            self._save(record.number, checkpoint=None)
+        if paths:
+            self._write(lambda: self._disk.delete_checkpoints(paths))
+
+    def _state_budget(self, number: int) -> None:
+        if self.records[number].best_epoch is not None:
+            self._disk.state_budget(number, self.records[number].checkpoint)
+
     def _carry_over(self, old: int, new: int) -> None:
         """Give a trial the epochs and files of the one it goes on with; epochs past the checkpoint are run again."""
         metrics = self._store.metrics([self.trial_id(old)])
@@ -196,7 +224,7 @@ class Journal:
         for epoch, value in self._tables.get_trial(self._key(old)).intermediate_values.items():
             self._tables.set_trial_intermediate_value(self._key(new), epoch, value)
         try:
-            copy_results(self._storage_path, self.trial_id(old), self.trial_id(new))
+            copy_results(self._disk.storage, self.trial_id(old), self.trial_id(new))
         except OSError as error:  # the trial goes on and writes its own at its next best epoch
             logger.warning("the results of trial %d could not be carried over to trial %d: %s", old, new, error)
 

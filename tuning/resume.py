@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tuning.errors import SearchError
 from tuning.sampler import RESUME_CHECKPOINT, RETRY_OF
-from tuning.schema import CANCELLED, FAIL, INVALID, RUNNING, WORKER_LOST
+from tuning.schema import CUT_OFF, FAIL, INVALID, RUNNING, WORKER_LOST
 from tuning.store import Store, now
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def require_no_driver(store: Store, study_name: str, live_seconds: float = LIVE_
 
 
 def requeue_unfinished(store: Store, study: Study) -> None:
-    """Enqueue what was in flight or cancelled, and make the store agree with Optuna's tables.
+    """Enqueue what was in flight or cut off, and make the store agree with Optuna's tables.
 
     Safe to be killed in: a trial is enqueued before the old one is closed, and never twice.
     """
@@ -57,7 +57,7 @@ def requeue_unfinished(store: Store, study: Study) -> None:
             continue
         was_in_flight = trial.state == TrialState.RUNNING
         is_whole = bool(trial.params) and trial.params.keys() == trials[0].params.keys()
-        if (was_in_flight or reason == CANCELLED) and is_whole and trial.number not in retried:
+        if (was_in_flight or reason in CUT_OFF) and is_whole and trial.number not in retried:
             checkpoint = (row or {}).get("checkpoint") or trial.user_attrs.get(RESUME_CHECKPOINT)
             study.enqueue_trial(trial.params, user_attrs={RESUME_CHECKPOINT: checkpoint, RETRY_OF: trial.number})
         if was_in_flight:
@@ -74,7 +74,7 @@ def finished_count(study: Study) -> int:
     return sum(
         trial.state.is_finished()
         and trial.number not in retried
-        and trial.user_attrs.get("reason") not in (INVALID, CANCELLED)
+        and trial.user_attrs.get("reason") not in (INVALID, *CUT_OFF)
         for trial in trials
     )
 

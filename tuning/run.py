@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from optuna import Study
@@ -16,8 +16,10 @@ from tuning.callback import SearchCallback
 from tuning.journal import Journal
 from tuning.progress import Progress
 from tuning.pruner import make_scheduler
+from tuning.results import ray_name
 from tuning.sampler import OptunaSearcher
 from tuning.spec import Spec
+from tuning.storage import Storage, is_full
 from tuning.store import now
 from tuning.trial import TrialSetting, TrialWorker
 
@@ -32,12 +34,22 @@ class StopRequest(tune.Stopper):
     def __init__(self, time_budget_seconds: float | None):
         self.why: str | None = None
         self.interrupted = False
+        self.storage_is_full = False
         self._budget_seconds = time_budget_seconds
         self._deadline = None if time_budget_seconds is None else time.monotonic() + time_budget_seconds
 
     def interrupt(self) -> None:
         """Ask for an end, as Ctrl-C does."""
         self.interrupted, self.why = True, "the search was interrupted"
+
+    def for_want_of_room(self, storage: Storage) -> None:
+        """Ask for an end, since no trial can write any more."""
+        self.storage_is_full, self.why = True, f"the storage path {storage.url} is full: make room, then resume"
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the study is to be resumed."""
+        return self.interrupted or self.storage_is_full
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Never stops one trial alone."""
@@ -75,7 +87,7 @@ def run_trials(
     journal: Journal,
     *,
     trials: int,
-    storage: Path,
+    storage: Storage,
     progress: Progress,
     stop: StopRequest,
 ) -> None:
@@ -97,8 +109,8 @@ def run_trials(
         ),
         run_config=tune.RunConfig(
             name=f"{now():%Y%m%dT%H%M%S}",  # each driver of a study has a folder of its own
-            storage_path=str(storage / "ray"),
-            callbacks=[SearchCallback(journal, progress)],
+            **storage.for_ray(ray_name(spec.study)),
+            callbacks=[SearchCallback(journal, progress, partial(stop.for_want_of_room, storage))],
             stop=stop,
             failure_config=tune.FailureConfig(max_failures=_TRIES_AFTER_A_LOST_WORKER),
             checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
@@ -106,4 +118,9 @@ def run_trials(
         ),
     )
     with progress, interrupts(stop):
-        tuner.fit()
+        try:
+            tuner.fit()
+        except OSError as error:  # Ray writes there, too, before the first trial
+            if not is_full(error):
+                raise
+            stop.for_want_of_room(storage)

@@ -16,7 +16,9 @@ import torch
 from optuna.storages import RDBStorage
 from rich.console import Console
 
+from athwe.command_line import USER_ERROR
 from tuning.cluster import available, cluster_address, require_device, require_resources, start_ray
+from tuning.disk import Disk, DiskRules
 from tuning.errors import SearchError
 from tuning.journal import Journal
 from tuning.plan import PATHS, STUDY_FLAGS, Plan, earlier_study, make_plan, require_same_study
@@ -29,6 +31,7 @@ from tuning.run import StopRequest, run_trials
 from tuning.sampler import make_sampler
 from tuning.schema import FAIL, INVALID
 from tuning.spec import Spec, study_name
+from tuning.storage import Storage, is_full
 from tuning.store import DEFAULT_URL, Store, StoreError, display_url, now
 from tuning.summary import failures, json_line, next_commands, print_summary, save_importances
 
@@ -45,7 +48,7 @@ class Session:
     plan: Plan
     store: Store
     tables: RDBStorage
-    storage: Path
+    storage: Storage
     is_resumed: bool
 
 
@@ -107,29 +110,24 @@ def _absolute(path: str) -> str:
 def _find_earlier(arguments: argparse.Namespace, given: Mapping[str, Any]) -> dict[str, Any]:
     with Store.open(arguments.store, read_only=True) as store:
         row = earlier_study(store, arguments.study, given.get("dataset"))
-    if arguments.storage_path and Path(arguments.storage_path).absolute() != Path(row["storage_path"]):
+    if arguments.storage_path and Storage.at(arguments.storage_path).url != row["storage_path"]:
         raise SearchError(f"the study's files are in {row['storage_path']}: leave out --storage-path")
     return row
 
 
-def _make_storage(path: str) -> Path:
-    storage = Path(path).absolute()
-    try:
-        storage.mkdir(parents=True, exist_ok=True)
-        (storage / ".writable").touch()
-        (storage / ".writable").unlink()
-    except OSError as error:
-        raise SearchError(f"cannot write to {storage}: {error.strerror}; give another --storage-path") from None
+def _make_storage(given: str) -> Storage:
+    storage = Storage.at(given)
+    storage.require_writable()
     return storage
 
 
-def _open_store(url: str, storage: Path) -> Store:
+def _open_store(url: str, storage: Storage) -> Store:
     """The store; without one, nothing is left of the storage folder that was made for it."""
     try:
         return Store.open(url)
     except StoreError:
-        if not any(storage.iterdir()):
-            storage.rmdir()
+        if not storage.names():
+            storage.delete("")
         raise
 
 
@@ -167,7 +165,7 @@ def _open_study(session: Session) -> optuna.Study:
                 "spec_json": spec.model_dump_json(),
                 "trials_asked": spec.settings.trials,
                 "data_fingerprint": spec.data_fingerprint,
-                "storage_path": str(session.storage),
+                "storage_path": session.storage.url,
                 "dataset_folder": plan.dataset.folder,
                 "git_sha": spec.git_sha,
                 "heartbeat_at": now(),
@@ -188,10 +186,12 @@ def _open_study(session: Session) -> optuna.Study:
 
 def _run(session: Session, arguments: argparse.Namespace, console: Console, started: float) -> int:
     spec = session.spec
-    write_data(session.plan.dataset, session.storage)
+    disk = Disk(session.storage, spec.study, DiskRules.of(spec))
+    disk.require_room(session.plan.dataset, spec.config)
+    _write_data(session)
     study = _open_study(session)
     requeue_unfinished(session.store, study)
-    journal = Journal(session.store, study, spec.objective, session.storage)
+    journal = Journal(session.store, study, spec.objective, disk)
     journal.load()
     stop = StopRequest(spec.time_budget_seconds)
     remaining = spec.settings.trials - finished_count(study)
@@ -206,10 +206,18 @@ def _run(session: Session, arguments: argparse.Namespace, console: Console, star
         journal.cancel_running(stop.why or "the search ended before this trial did")
         journal.close()
         session.store.update_study(spec.study, heartbeat_at=None)
-    if not stop.interrupted:
+    if not stop.is_unfinished:
         save_importances(session.store, study, spec.config.seed)
         session.store.update_study(spec.study, ended_at=now())
     return _conclude(session, journal, stop, arguments, console, time.monotonic() - started)
+
+
+def _write_data(session: Session) -> None:
+    try:
+        write_data(session.plan.dataset, session.storage)
+    except OSError as error:
+        remedy = "make room" if is_full(error) else "give another --storage-path"
+        raise SearchError(f"cannot write to {session.storage.url}: {error.strerror or error}; {remedy}") from None
 
 
 def _introduce(session: Session, console: Console, remaining: int) -> None:
@@ -242,7 +250,7 @@ def _conclude(
     store_url = display_url(arguments.store)
     print_summary(console, records, spec.objective, maximize)
     ran = [record for record in records if record.reason != INVALID]
-    code = INTERRUPTED if stop.interrupted else OK
+    code = INTERRUPTED if stop.interrupted else USER_ERROR if stop.storage_is_full else OK
     if stop.why:
         console.print(stop.why, markup=False, highlight=False)
     if code == OK and ran and all(record.state == FAIL for record in ran):
@@ -263,7 +271,7 @@ def _conclude(
             "direction": spec.direction,
             "trials": spec.settings.trials,
             "store": store_url,
-            "storage_path": str(session.storage),
+            "storage_path": session.storage.url,
         }
-        print(json_line(facts, records, maximize, seconds, ended=not stop.interrupted))
+        print(json_line(facts, records, maximize, seconds, ended=not stop.is_unfinished))
     return code

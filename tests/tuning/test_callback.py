@@ -27,7 +27,7 @@ class LostTrial(SimpleNamespace):
 @pytest.fixture
 def callback(journal: Journal) -> SearchCallback:
     progress = Progress(Console(quiet=True), "s", "valid/ndcg@10", maximize=True, trials=3, epochs=4)
-    return SearchCallback(journal, progress)
+    return SearchCallback(journal, progress, storage_is_full=lambda: None)
 
 
 def report(callback: SearchCallback, number: int, result: dict[str, Any]) -> LostTrial:

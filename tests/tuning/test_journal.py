@@ -6,7 +6,7 @@ import optuna
 import pandas as pd
 import pytest
 from optuna.trial import TrialState
-from tiny_search import OBJECTIVE, UnreliableStore, both, epoch, run
+from tiny_search import OBJECTIVE, UnreliableStore, both, disk_at, epoch, run
 
 from tuning.endings import Ending
 from tuning.journal import Journal, TrialRecord, asked_for
@@ -124,7 +124,7 @@ def test_another_driver_takes_over_what_was_written(
     journal: Journal, study: optuna.Study, store: Store, tmp_path: Path
 ):
     journal.ended(run(journal, study, 0.1, 0.2), Ending(COMPLETE))
-    other = Journal(store, study, OBJECTIVE, tmp_path)
+    other = Journal(store, study, OBJECTIVE, disk_at(tmp_path))
     other.load()
     record = other.records[0]
     assert (record.state, record.best_epoch, record.best_value, record.params) == (COMPLETE, 2, 0.2, {"beta": 0.5})
