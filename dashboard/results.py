@@ -136,6 +136,8 @@ def _file_system(path: str) -> tuple[fs.FileSystem, str]:
     if "://" not in path:
         return fs.LocalFileSystem(), str(Path(path).resolve())
     scheme, netloc, inner, query, _ = urlsplit(path)
+    if scheme == "file":
+        return fs.FileSystem.from_uri(path)
     system, bucket = _opened(urlunsplit((scheme, netloc, "", query, "")))
     return system, bucket.rstrip("/") + unquote(inner)
 

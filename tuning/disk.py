@@ -69,13 +69,7 @@ class Disk:
     def tidy(self, trials: Mapping[int, Trial]) -> None:
         """Delete what earlier drivers of the study had no time to: training states that no trial goes on from, models
         that are not wanted, files half-written."""
-        wanted = {trial.checkpoint for trial in trials.values() if trial.checkpoint}
-        for driver in self._listed(ray_name(self._study_name)):
-            folder = f"{ray_name(self._study_name)}/{driver}"
-            for name in self._listed(folder):
-                path = self.storage.path(f"{folder}/{name}")
-                if name.startswith("trial-") and not any(state.startswith(f"{path}/") for state in wanted):
-                    self._delete(f"{folder}/{name}")
+        self._delete_orphans({trial.checkpoint for trial in trials.values() if trial.checkpoint})
         unwanted = unwanted_models(trials, self._rules.keep_models, self._rules.maximize)
         unwanted_ids = {self._trial_id(number) for number in unwanted}
         for folder in (MODELS, RECOMMENDATIONS, DIAGNOSTICS):
@@ -84,6 +78,16 @@ class Disk:
                 if is_half or (folder == MODELS and name in unwanted_ids):
                     self._delete(f"{folder}/{name}")
         self._without_model |= unwanted
+
+    def _delete_orphans(self, wanted: set[str]) -> None:
+        """Training states that the store does not know: a driver was killed before it heard of them or deleted them."""
+        drivers = [f"{ray_name(self._study_name)}/{name}" for name in self._listed(ray_name(self._study_name))]
+        for trial in [
+            f"{driver}/{name}" for driver in drivers for name in self._listed(driver) if name[:6] == "trial-"
+        ]:
+            for state in self._listed(trial):
+                if self.storage.path(f"{trial}/{state}") not in wanted:
+                    self._delete(f"{trial}/{state}")
 
     def delete_models(self, trials: Mapping[int, Trial]) -> None:
         """Delete the models of ended trials that are not wanted any more."""

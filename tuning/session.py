@@ -252,7 +252,7 @@ def _conclude(
     ran = [record for record in records if record.reason != INVALID]
     code = INTERRUPTED if stop.interrupted else USER_ERROR if stop.storage_is_full else OK
     if stop.why:
-        console.print(stop.why, markup=False, highlight=False)
+        console.print(stop.why, markup=False, highlight=False, soft_wrap=True)
     if code == OK and ran and all(record.state == FAIL for record in ran):
         code = ALL_FAILED
         console.print(f"every trial failed: {failures(ran)}", markup=False, highlight=False, soft_wrap=True)
