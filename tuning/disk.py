@@ -81,10 +81,10 @@ class Disk:
 
     def _delete_orphans(self, wanted: set[str]) -> None:
         """Training states that the store does not know: a driver was killed before it heard of them or deleted them."""
-        drivers = [f"{ray_name(self._study_name)}/{name}" for name in self._listed(ray_name(self._study_name))]
-        for trial in [
-            f"{driver}/{name}" for driver in drivers for name in self._listed(driver) if name[:6] == "trial-"
-        ]:
+        folder = ray_name(self._study_name)
+        drivers = [f"{folder}/{name}" for name in self._listed(folder)]
+        trials = [f"{driver}/{name}" for driver in drivers for name in self._listed(driver) if name[:6] == "trial-"]
+        for trial in trials:
             for state in self._listed(trial):
                 if self.storage.path(f"{trial}/{state}") not in wanted:
                     self._delete(f"{trial}/{state}")
