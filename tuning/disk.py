@@ -53,19 +53,6 @@ class Disk:
         """Trials whose model is deleted."""
         self._budget_is_stated = False
 
-    def require_room(self, dataset: Dataset, config: Config) -> None:
-        """See before the start that the files of a trial could fit.
-
-        Raises:
-            SearchError: not even the least that a trial needs.
-        """
-        free, least = self.storage.free_bytes(), least_bytes(dataset, config)
-        if free is not None and free < least:
-            raise SearchError(
-                f"the storage path {self.storage.url} has {size_text(free)} free, a trial needs {size_text(least)} at "
-                "least: make room, or give another --storage-path"
-            )
-
     def tidy(self, trials: Mapping[int, Trial]) -> None:
         """Delete what earlier drivers of the study had no time to: training states that no trial goes on from, models
         that are not wanted, files half-written."""
@@ -84,10 +71,12 @@ class Disk:
         folder = ray_name(self._study_name)
         drivers = [f"{folder}/{name}" for name in self._listed(folder)]
         trials = [f"{driver}/{name}" for driver in drivers for name in self._listed(driver) if name[:6] == "trial-"]
-        for trial in trials:
-            for state in self._listed(trial):
-                if self.storage.path(f"{trial}/{state}") not in wanted:
-                    self._delete(f"{trial}/{state}")
+        names = {self.storage.name_of(path) for path in wanted}
+        if None in names:  # the storage path was moved, or is written in another way: nothing is certain then
+            return
+        for state in [f"{trial}/{name}" for trial in trials for name in self._listed(trial)]:
+            if state not in names:
+                self._delete(state)
 
     def delete_models(self, trials: Mapping[int, Trial]) -> None:
         """Delete the models of ended trials that are not wanted any more."""
@@ -143,6 +132,20 @@ class Disk:
             self.storage.delete(name)
         except OSError as error:
             logger.warning("cannot delete %s, which is not wanted any more: %s", name, error)
+
+
+def require_room(storage: Storage, dataset: Dataset, config: Config) -> None:
+    """See before the start that the files of a trial could fit.
+
+    Raises:
+        SearchError: not even the least that a trial needs.
+    """
+    free, least = storage.free_bytes(), least_bytes(dataset, config)
+    if free is not None and free < least:
+        raise SearchError(
+            f"the storage path {storage.url} has {size_text(free)} free, a trial needs {size_text(least)} at least: "
+            "make room, or give another --storage-path"
+        )
 
 
 def least_bytes(dataset: Dataset, config: Config) -> int:

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from athwe.command_line import USER_ERROR
 from tuning.cluster import available, cluster_address, require_device, require_resources, start_ray
-from tuning.disk import Disk, DiskRules
+from tuning.disk import Disk, DiskRules, require_room
 from tuning.errors import SearchError
 from tuning.journal import Journal
 from tuning.plan import PATHS, STUDY_FLAGS, Plan, earlier_study, make_plan, require_same_study
@@ -74,7 +74,7 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
     address = cluster_address(arguments.address)
     if address is None:  # what this machine has is known before Ray has started
         _share_out(plan, core_count(), torch.cuda.device_count())
-    storage = _make_storage(earlier["storage_path"] if earlier else arguments.storage_path or f"results/{name}")
+    storage = _make_storage(earlier["storage_path"] if earlier else arguments.storage_path or f"results/{name}", plan)
     with _open_store(arguments.store, storage) as store:
         tables = RDBStorage(arguments.store)
         if earlier is None:
@@ -110,15 +110,26 @@ def _absolute(path: str) -> str:
 def _find_earlier(arguments: argparse.Namespace, given: Mapping[str, Any]) -> dict[str, Any]:
     with Store.open(arguments.store, read_only=True) as store:
         row = earlier_study(store, arguments.study, given.get("dataset"))
-    if arguments.storage_path and Storage.at(arguments.storage_path).url != row["storage_path"]:
+    if arguments.storage_path and Storage.at(arguments.storage_path) != Storage.at(row["storage_path"]):
         raise SearchError(f"the study's files are in {row['storage_path']}: leave out --storage-path")
     return row
 
 
-def _make_storage(given: str) -> Storage:
+def _make_storage(given: str, plan: Plan) -> Storage:
     storage = Storage.at(given)
     storage.require_writable()
+    try:
+        require_room(storage, plan.dataset, plan.config)
+    except SearchError:
+        _discard(storage)
+        raise
     return storage
+
+
+def _discard(storage: Storage) -> None:
+    """Leave no empty folder behind."""
+    if storage.is_local and not storage.names():
+        storage.delete("")
 
 
 def _open_store(url: str, storage: Storage) -> Store:
@@ -126,8 +137,7 @@ def _open_store(url: str, storage: Storage) -> Store:
     try:
         return Store.open(url)
     except StoreError:
-        if not storage.names():
-            storage.delete("")
+        _discard(storage)
         raise
 
 
@@ -187,7 +197,6 @@ def _open_study(session: Session) -> optuna.Study:
 def _run(session: Session, arguments: argparse.Namespace, console: Console, started: float) -> int:
     spec = session.spec
     disk = Disk(session.storage, spec.study, DiskRules.of(spec))
-    disk.require_room(session.plan.dataset, spec.config)
     _write_data(session)
     study = _open_study(session)
     requeue_unfinished(session.store, study)

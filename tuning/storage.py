@@ -4,6 +4,7 @@ Names are relative to it, with `/`. Credentials come from the environment, as AW
 """
 
 import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -42,7 +43,7 @@ class Storage:
         """
         parts = urlsplit(given)
         if "://" not in given:
-            return cls(str(Path(given).absolute()))
+            return cls(os.path.abspath(given))
         if parts.scheme == "file" and not parts.netloc and not parts.query:
             return cls(str(Path(arrow.FileSystem.from_uri(given)[1])))
         if parts.scheme != "s3" or not parts.netloc:

@@ -96,6 +96,16 @@ def test_another_driver_deletes_what_the_first_had_no_time_to(
     assert models(tmp_path) == [".other.1.99.tmp", "other.7", "s.0", "s.7"]  # trial 7 is not in the store: not ours
 
 
+def test_nothing_is_deleted_where_a_wanted_training_state_lies_elsewhere(
+    journal: Journal, study: optuna.Study, store: Store, tmp_path: Path
+):
+    trial(journal, study, tmp_path, 0.5, Ending(FAIL, CANCELLED))
+    store.save_trial({"trial_id": "s.0", "checkpoint": "/moved/ray/s/driver/trial-00000/checkpoint_000000"})
+    orphan = files(tmp_path, 7)
+    Journal(store, study, "valid/ndcg@10", disk_at(tmp_path)).load()
+    assert orphan.exists()
+
+
 def test_a_path_outside_of_the_storage_is_never_deleted(journal: Journal, tmp_path_factory: pytest.TempPathFactory):
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "ray"
     elsewhere.mkdir()
