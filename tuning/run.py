@@ -80,6 +80,17 @@ def interrupts(stop: StopRequest) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def ends_when_full(stop: StopRequest, storage: Storage) -> Iterator[None]:
+    """Within, no room for a file of Ray's own is the end of the search, like no room for one of a trial's."""
+    try:
+        yield
+    except OSError as error:
+        if not is_full(error):
+            raise
+        stop.for_want_of_room(storage)
+
+
 def run_trials(
     spec: Spec,
     dataset: Dataset,
@@ -118,9 +129,4 @@ def run_trials(
         ),
     )
     with progress, interrupts(stop):
-        try:
-            tuner.fit()
-        except OSError as error:  # Ray writes there, too, before the first trial
-            if not is_full(error):
-                raise
-            stop.for_want_of_room(storage)
+        tuner.fit()

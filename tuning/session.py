@@ -27,7 +27,7 @@ from tuning.provenance import core_count
 from tuning.quiet import ConsoleLog, silence_loggers
 from tuning.results import write_data
 from tuning.resume import finished_count, requeue_unfinished, require_no_driver
-from tuning.run import StopRequest, run_trials
+from tuning.run import StopRequest, ends_when_full, run_trials
 from tuning.sampler import make_sampler
 from tuning.schema import FAIL, INVALID
 from tuning.spec import Spec, study_name
@@ -210,7 +210,8 @@ def _run(session: Session, arguments: argparse.Namespace, console: Console, star
     try:
         if remaining > 0:
             options = {"trials": remaining, "storage": session.storage, "progress": progress, "stop": stop}
-            run_trials(spec, session.plan.dataset, study, journal, **options)
+            with ends_when_full(stop, session.storage):
+                run_trials(spec, session.plan.dataset, study, journal, **options)
     finally:
         journal.cancel_running(stop.why or "the search ended before this trial did")
         journal.close()

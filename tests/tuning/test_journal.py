@@ -10,7 +10,7 @@ from tiny_search import OBJECTIVE, UnreliableStore, both, disk_at, epoch, run
 
 from tuning.endings import Ending
 from tuning.journal import Journal, TrialRecord, asked_for
-from tuning.schema import CANCELLED, COMPLETE, DIVERGED, FAIL, INVALID, PRUNED, RUNNING, WORKER_LOST
+from tuning.schema import CANCELLED, COMPLETE, DIVERGED, FAIL, INVALID, PRUNED, RUNNING, STORAGE_FULL, WORKER_LOST
 from tuning.store import Store, StoreError
 
 
@@ -142,5 +142,6 @@ def test_trials_that_never_ran_or_go_on_elsewhere_do_not_count():
         TrialRecord(2, {}, FAIL, INVALID),
         TrialRecord(3, {}, FAIL, CANCELLED),
         TrialRecord(4, {}, FAIL, DIVERGED),
+        TrialRecord(5, {}, FAIL, STORAGE_FULL),
     ]
     assert [record.number for record in asked_for(records)] == [1, 4]
