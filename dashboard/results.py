@@ -4,9 +4,11 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from types import FunctionType
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import pandas as pd
 import pyarrow as pa
@@ -45,11 +47,19 @@ def items_path(study: dict) -> str:
 
 @st.cache_data(ttl=2, max_entries=16, show_spinner=False)
 def recommended_trials(storage_path: str) -> set[str]:
-    """Ids of the trials that have written recommendations."""
-    system, root = _file_system(storage_path)
-    selector = fs.FileSelector(f"{root}/recommendations", allow_not_found=True)
-    files = (Path(found.path) for found in system.get_file_info(selector))
-    return {file.stem for file in files if file.suffix == ".parquet"}
+    """Ids of the trials that have written recommendations.
+
+    Raises:
+        UnreadableFile: the storage path cannot be reached.
+    """
+    folder = _below(storage_path, "recommendations")
+    try:
+        system, inner = _file_system(folder)
+        found = system.get_file_info(fs.FileSelector(inner, allow_not_found=True))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UnreadableFile(f"cannot look into {folder}: {' '.join(str(error).split())}") from None
+    files = (Path(info.path) for info in found)
+    return {file.stem for file in files if file.suffix == ".parquet" and not file.name.startswith(".")}
 
 
 def users(path: str) -> pa.ChunkedArray | None:
@@ -112,11 +122,30 @@ def _thumbnail(path: str, _modified: float) -> str | None:
 def _inside(study: dict, *names: str) -> str:
     if not all(_SAFE_NAME.fullmatch(name) and name.strip(".") for name in names):
         raise UnreadableFile(f"the store names a file that no search writes: {'/'.join(names)}")
-    return "/".join((study["storage_path"].rstrip("/"), *names))
+    return _below(study["storage_path"], *names)
+
+
+def _below(storage_path: str, *names: str) -> str:
+    """Names below a folder or an S3 URL, whose query (an endpoint, a region) stays at its end."""
+    place, mark, query = storage_path.partition("?") if "://" in storage_path else (storage_path, "", "")
+    return "/".join((place.rstrip("/"), *names)) + mark + query
 
 
 def _file_system(path: str) -> tuple[fs.FileSystem, str]:
-    return fs.FileSystem.from_uri(path if "://" in path else Path(path).resolve().as_uri())
+    """The file system of a path or URL, and the path in it."""
+    if "://" not in path:
+        return fs.LocalFileSystem(), str(Path(path).resolve())
+    scheme, netloc, inner, query, _ = urlsplit(path)
+    if scheme == "file":
+        return fs.FileSystem.from_uri(path)
+    system, bucket = _opened(urlunsplit((scheme, netloc, "", query, "")))
+    return system, bucket.rstrip("/") + unquote(inner)
+
+
+@lru_cache(maxsize=8)
+def _opened(url: str) -> tuple[fs.FileSystem, str]:
+    """A bucket, opened once: S3 is asked for its region, and connections are kept."""
+    return fs.FileSystem.from_uri(url)
 
 
 def _cached(read: Callable, path: str, *arguments):

@@ -1,5 +1,11 @@
-"""A small data set with every modality, made here; its values do not matter, its shape does."""
+"""A small data set with every modality, made here; its values do not matter, its shape does. And a real S3 server."""
 
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -72,3 +78,36 @@ def private_cache(tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ATHWE_CACHE_DIR", str(folder))
         yield folder
+
+
+S3_ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
+
+
+@pytest.fixture(scope="session")
+def s3_bucket() -> Iterator[str]:
+    """URL of an empty bucket on moto's S3 server on loopback, with `{}` for a path in it; credentials are set."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with pytest.MonkeyPatch.context() as patch, open(os.devnull, "wb") as nowhere:
+        for name, value in S3_ENVIRONMENT.items():
+            patch.setenv(name, value)
+        server = subprocess.Popen(command, stdout=nowhere, stderr=nowhere)
+        try:
+            query = f"endpoint_override=http://127.0.0.1:{port}&scheme=http"
+            _make_bucket(server, port, query)
+            yield "s3://bucket/{}?" + query
+        finally:
+            server.kill()
+            server.wait()
+
+
+def _make_bucket(server: subprocess.Popen, port: int, query: str) -> None:
+    from pyarrow import fs
+
+    deadline = time.monotonic() + 60
+    while socket.socket().connect_ex(("127.0.0.1", port)):
+        assert server.poll() is None and time.monotonic() < deadline, "the S3 server did not start"
+        time.sleep(0.1)
+    fs.FileSystem.from_uri(f"s3://bucket?{query}&allow_bucket_creation=true")[0].create_dir("bucket")

@@ -7,9 +7,10 @@ from typing import Any
 
 from ray import tune
 
-from tuning.endings import ending_of, failure_of
+from tuning.endings import Ending, ending_of, failure_of
 from tuning.journal import Journal
 from tuning.progress import Progress
+from tuning.schema import STORAGE_FULL
 
 logger = logging.getLogger(__name__)
 
@@ -28,11 +29,15 @@ def _never_raises(hook: Callable[..., None]) -> Callable[..., None]:
 class SearchCallback(tune.Callback):
     """Lives in the driver, the only writer of the store."""
 
-    def __init__(self, journal: Journal, progress: Progress, verdicts: dict[int, int]):
+    def __init__(
+        self, journal: Journal, progress: Progress, verdicts: dict[int, int], storage_is_full: Callable[[], None]
+    ):
         self._journal = journal
         self._progress = progress
         self._verdicts = verdicts
         """Of the pruner: epoch in which it gave a trial up, by number."""
+        self._storage_is_full = storage_is_full
+        """Called when a trial ended for want of room, as every other one would."""
         self._stopped: set[int] = set()
         """Trials whose last result the scheduler answered with a stop."""
 
@@ -72,22 +77,25 @@ class SearchCallback(tune.Callback):
         number = trial.config["number"]
         record = self._journal.records[number]
         stopped = number in self._stopped
-        ending = ending_of(trial.last_result or {}, record.best_value, stopped, record.over_limit)
-        self._journal.ended(number, ending)
-        self._progress.trial_ended(self._journal.records[number])
+        self._ended(number, ending_of(trial.last_result or {}, record.best_value, stopped, record.over_limit))
 
     @_never_raises
     def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         """The worker was lost more often than a trial is taken up again, or Ray itself failed."""
         number = trial.config["number"]
         error = trial.get_pickled_error() or RuntimeError(trial.get_error() or "lost without a word")
-        self._journal.ended(number, failure_of(error))
-        self._progress.trial_ended(self._journal.records[number])
+        self._ended(number, failure_of(error))
 
     @_never_raises
     def on_trial_recover(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         """The worker was lost; Ray starts the trial again from its checkpoint, and it repeats an epoch at most."""
         logger.warning("trial %d lost its worker and goes on from its checkpoint", trial.config["number"])
+
+    def _ended(self, number: int, ending: Ending) -> None:
+        if ending.reason == STORAGE_FULL:
+            self._storage_is_full()
+        self._journal.ended(number, ending)
+        self._progress.trial_ended(self._journal.records[number])
 
     def __getstate__(self) -> dict[str, Any]:
         """Ray pickles its callbacks; a live engine cannot be pickled and is not needed there."""

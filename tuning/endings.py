@@ -7,7 +7,18 @@ import torch
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 
 from athwe.errors import AthweError, DivergedError
-from tuning.schema import COMPLETE, DIVERGED, EXCEPTION, FAIL, OUT_OF_MEMORY, OVER_LIMIT, PRUNED, WORKER_LOST
+from tuning.schema import (
+    COMPLETE,
+    DIVERGED,
+    EXCEPTION,
+    FAIL,
+    OUT_OF_MEMORY,
+    OVER_LIMIT,
+    PRUNED,
+    STORAGE_FULL,
+    WORKER_LOST,
+)
+from tuning.storage import is_full
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,8 @@ def failure_of(error: BaseException, trace: str = "") -> Ending:
         return Ending(FAIL, DIVERGED, message)
     if _is_out_of_memory(cause):
         return Ending(FAIL, OUT_OF_MEMORY, message)
+    if is_full(cause):
+        return Ending(FAIL, STORAGE_FULL, message)
     if isinstance(cause, RayActorError) or (isinstance(cause, RayError) and not isinstance(cause, RayTaskError)):
         return Ending(FAIL, WORKER_LOST, message)
     if isinstance(cause, AthweError):

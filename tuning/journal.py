@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,11 +20,15 @@ from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
+from tuning.disk import Disk
 from tuning.endings import Ending
 from tuning.limits import broken, excesses
 from tuning.results import copy_results
+from tuning.retention import ancestors
 from tuning.schema import (
     CANCELLED,
+    COMPLETE,
+    CUT_OFF,
     FAIL,
     INVALID,
     MEMORY_BYTES,
@@ -63,6 +66,8 @@ class TrialRecord:
     error: str | None = None
     retry_of: int | None = None
     """The trial that this one goes on with."""
+    checkpoint: str | None = None
+    """The training state to go on from."""
     pruned_epoch: int | None = None
     """Where the pruner gave it up. A trial that is not PRUNED went on to be audited."""
     epoch_seconds: dict[int, float] = field(default_factory=dict)
@@ -89,7 +94,7 @@ def asked_for(records: Iterable[TrialRecord]) -> list[TrialRecord]:
     """Trials that count: not those that never ran, were cut off, or go on under another number."""
     records = list(records)
     retried = {record.retry_of for record in records}
-    return [record for record in records if record.reason not in (INVALID, CANCELLED) and record.number not in retried]
+    return [record for record in records if record.reason not in (INVALID, *CUT_OFF) and record.number not in retried]
 
 
 class Journal:
@@ -100,7 +105,7 @@ class Journal:
         store: Store,
         study: Study,
         objectives: Sequence[str],
-        storage_path: Path,
+        disk: Disk,
         limits: Limits | None = None,
         driver: str | None = None,
     ):
@@ -111,7 +116,7 @@ class Journal:
         self._tables = study._storage
         self._study_id = study._study_id
         self._objectives = list(objectives)
-        self._storage_path = storage_path
+        self._disk = disk
         self._limits = limits or Limits()
         self._driver = driver
         row = store.study(study.study_name)
@@ -130,6 +135,7 @@ class Journal:
             record = TrialRecord(**{field: row[field] for field in same}, best_value=row["value"])
             for name in whole:
                 setattr(record, name, None if row[name] is None else int(row[name]))
+            record.checkpoint = row["checkpoint"]
             self.records[record.number] = record
         for row in self._store.values(self.study_name).to_dict("records"):
             record = self.records[int(row["number"])]
@@ -137,6 +143,9 @@ class Journal:
                 record.epoch_seconds = {0: row["value"]}
             elif row["name"] == PARAMETERS:
                 record.parameters = int(row["value"])
+        for number in [number for number, record in self.records.items() if record.state in (COMPLETE, PRUNED)]:
+            self._drop_checkpoints(number)
+        self._disk.tidy(self.records)
 
     def trial_id(self, number: int) -> str:
         """The key of a trial in the store and in file names."""
@@ -146,7 +155,7 @@ class Journal:
         self, number: int, params: Mapping[str, Any], retry_of: int | None = None, checkpoint: str | None = None
     ) -> None:
         """Optuna proposed a trial that is going to run; with `retry_of` it goes on with that one from `checkpoint`."""
-        record = self.records[number] = TrialRecord(number, dict(params), retry_of=retry_of)
+        record = self.records[number] = TrialRecord(number, dict(params), retry_of=retry_of, checkpoint=checkpoint)
         earlier = self.records.get(retry_of) if retry_of is not None and checkpoint else None
         record.pruned_epoch = earlier.pruned_epoch if earlier else None
         row = {"state": RUNNING, "params_json": json.dumps(dict(params)), "retry_of": retry_of}
@@ -199,7 +208,10 @@ class Journal:
 
     def checkpointed(self, number: int, path: str) -> None:
         """The trial can go on from `path`."""
+        self.records[number].checkpoint = path
         self._save(number, checkpoint=path)
+        self._drop_checkpoints(*ancestors(self.records, number))
+        self._state_budget(number)
 
     def ended(self, number: int, ending: Ending) -> None:
         """The trial is over. Its value is that of its best epoch, in both tables."""
@@ -221,6 +233,10 @@ class Journal:
         )
         if value is not None:
             self._write(lambda: self._store.save_values(self.trial_id(number), values))
+        if ending.reason not in CUT_OFF:
+            self._state_budget(number)
+            self._drop_checkpoints(number, *ancestors(self.records, number))
+            self._write(lambda: self._disk.delete_models(self.records))
 
     def cancel_running(self, why: str) -> None:
         """Whatever has no ending yet was in flight when the search stopped."""
@@ -280,6 +296,20 @@ class Journal:
         row = {"trial_id": self.trial_id(number), "study_name": self.study_name, "number": number, **values}
         self._write(lambda: self._store.save_trial(row))
 
+    def _drop_checkpoints(self, *numbers: int) -> None:
+        """No trial goes on from these any more: the store forgets them, then they are deleted."""
+        records = [record for number in numbers if (record := self.records[number]).checkpoint]
+        paths = {record.checkpoint for record in records if record.checkpoint}
+        for record in records:
+            record.checkpoint = None
+            self._save(record.number, checkpoint=None)
+        if paths:
+            self._write(lambda: self._disk.delete_checkpoints(paths))
+
+    def _state_budget(self, number: int) -> None:
+        if self.records[number].best_epoch is not None:
+            self._disk.state_budget(number, self.records[number].checkpoint)
+
     def _carry_over(self, old: int, new: int) -> None:
         """Give a trial the epochs and files of the one it goes on with; epochs past the checkpoint are run again."""
         metrics = self._store.metrics([self.trial_id(old)])
@@ -291,7 +321,7 @@ class Journal:
         for epoch, value in self._tables.get_trial(self._key(old)).intermediate_values.items():
             self._tables.set_trial_intermediate_value(self._key(new), epoch, value)
         try:
-            copy_results(self._storage_path, self.trial_id(old), self.trial_id(new))
+            copy_results(self._disk.storage, self.trial_id(old), self.trial_id(new))
         except OSError as error:  # the trial goes on and writes its own at its next best epoch
             logger.warning("the results of trial %d could not be carried over to trial %d: %s", old, new, error)
 

@@ -21,7 +21,7 @@ from tuning.reproduction import (
     is_same,
     train_again,
 )
-from tuning.results import recommendations_path
+from tuning.results import read_recommendations
 from tuning.schema import COMPLETE, PRUNED, RUNNING
 from tuning.store import Store
 from tuning.study_data import StoredStudy, read_study
@@ -43,10 +43,9 @@ def reproduce(arguments: argparse.Namespace, console: Console, log: ConsoleLog) 
     if stored.empty:
         state = trial["state"] + (f" ({trial['reason']})" if trial["reason"] else "")
         raise SearchError(f"trial {arguments.trial} is {state} and has no validated epoch to compare with")
-    path = recommendations_path(study.storage, trial["trial_id"])
     # What a trial that was cut off has left may be of an epoch that the store has not heard of.
     is_whole = trial["state"] in (COMPLETE, PRUNED)
-    recommendations = pd.read_parquet(path) if is_whole and path.exists() else None
+    recommendations = read_recommendations(study.storage, trial["trial_id"]) if is_whole else None
     limit_threads(study.spec.cpus_per_trial)
     keep_freed_memory()
     dataset = study.load_dataset(arguments.dataset_root)

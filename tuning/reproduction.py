@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,9 @@ import pandas as pd
 
 from athwe.data import Dataset
 from athwe.errors import DivergedError
-from tuning.results import recommendations_path
+from tuning.results import read_recommendations
 from tuning.spec import Spec
+from tuning.storage import Storage
 from tuning.trial import TrialRun, TrialSetting
 
 Metrics = Mapping[int, Mapping[str, float]]
@@ -74,7 +74,8 @@ def train_again(
     config = spec.config.model_copy(update=forced)
     proposal = {"number": number, "params": dict(params), "resume_checkpoint": None}
     with tempfile.TemporaryDirectory() as folder:
-        run = TrialRun(TrialSetting(dataset.sealed(), config, spec.study, Path(folder)), proposal)
+        storage = Storage.at(folder)
+        run = TrialRun(TrialSetting(dataset.sealed(), config, spec.study, storage), proposal)
         try:
             for _ in range(epochs):
                 message = run.epoch()
@@ -85,8 +86,7 @@ def train_again(
                     break
         except DivergedError as error:
             diverged = str(error)
-        path = recommendations_path(Path(folder), f"{spec.study}.{number}")
-        return Again(metrics, pd.read_parquet(path) if path.exists() else None, diverged)
+        return Again(metrics, read_recommendations(storage, f"{spec.study}.{number}"), diverged)
 
 
 def compare_epochs(stored: pd.DataFrame, again: Metrics) -> EpochComparison:

@@ -1,47 +1,58 @@
 """The files of a study under its storage path, named by trial: what the dashboard and a user read."""
 
-import shutil
-from pathlib import Path
+from functools import partial
+from io import BytesIO
+
+import pandas as pd
 
 from athwe.data import Dataset
 from athwe.evaluation.recommendations import write_histories, write_items
+from tuning.storage import Storage
 
 RECOMMENDATIONS, DIAGNOSTICS, MODELS = "recommendations", "diagnostics", "models"
 
 
-def recommendations_path(storage: Path, trial_id: str) -> Path:
+def recommendations_name(trial_id: str) -> str:
     """Per-user results of the trial's best epoch."""
-    return storage / RECOMMENDATIONS / f"{trial_id}.parquet"
+    return f"{RECOMMENDATIONS}/{trial_id}.parquet"
 
 
-def diagnostics_path(storage: Path, trial_id: str) -> Path:
+def diagnostics_name(trial_id: str) -> str:
     """What the model's parts do in the trial's best epoch."""
-    return storage / DIAGNOSTICS / f"{trial_id}.json"
+    return f"{DIAGNOSTICS}/{trial_id}.json"
 
 
-def model_path(storage: Path, trial_id: str) -> Path:
+def model_name(trial_id: str) -> str:
     """Folder with the trial's best model, for `athwe.load`."""
-    return storage / MODELS / trial_id
+    return f"{MODELS}/{trial_id}"
 
 
-def stacks_path(storage: Path, trial_id: str) -> Path:
+def stacks_name(trial_id: str) -> str:
     """What the threads of a worker were doing when the trial hung."""
-    return storage / "hung" / f"{trial_id}.txt"
+    return f"hung/{trial_id}.txt"
 
 
-def write_data(dataset: Dataset, storage: Path) -> None:
+def ray_name(study_name: str) -> str:
+    """Folder with the training states of the study's trials, one folder a driver."""
+    return f"ray/{study_name}"
+
+
+def write_data(dataset: Dataset, storage: Storage) -> None:
     """Items and histories, once a data fingerprint, so that the dashboard needs no data set."""
-    folder = storage / "data" / dataset.fingerprint
-    for name, write in (("items", write_items), ("histories", write_histories)):
-        path = folder / f"{name}.parquet"
-        if not path.exists():
-            write(dataset, path)
+    for kind, write in (("items", write_items), ("histories", write_histories)):
+        name = f"data/{dataset.fingerprint}/{kind}.parquet"
+        if not storage.exists(name):
+            storage.write(name, partial(write, dataset))
 
 
-def copy_results(storage: Path, old: str, new: str) -> None:
+def read_recommendations(storage: Storage, trial_id: str) -> pd.DataFrame | None:
+    """Per-user results of a trial, or None where there are none."""
+    name = recommendations_name(trial_id)
+    return pd.read_parquet(BytesIO(storage.read(name))) if storage.exists(name) else None
+
+
+def copy_results(storage: Storage, old: str, new: str) -> None:
     """Give the trial `new` what is there of the trial `old`, which it goes on with."""
-    for of in (recommendations_path, diagnostics_path):
-        if of(storage, old).exists():
-            shutil.copyfile(of(storage, old), of(storage, new))
-    if model_path(storage, old).exists():
-        shutil.copytree(model_path(storage, old), model_path(storage, new), dirs_exist_ok=True)
+    for name in (recommendations_name, diagnostics_name, model_name):
+        if storage.exists(name(old)):
+            storage.copy(name(old), name(new))

@@ -11,14 +11,14 @@ from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from tuning.sampler import RESUME_CHECKPOINT, RETRY_OF
-from tuning.schema import CANCELLED, FAIL, INVALID, RUNNING, WORKER_LOST
+from tuning.schema import CUT_OFF, FAIL, INVALID, RUNNING, WORKER_LOST
 from tuning.store import Store, now
 
 logger = logging.getLogger(__name__)
 
 
 def requeue_unfinished(store: Store, study: Study, retry_failed: bool = False) -> None:
-    """Enqueue what was in flight or cancelled, and make the store agree with Optuna's tables.
+    """Enqueue what was in flight or cut off, and make the store agree with Optuna's tables.
 
     Those go on from their checkpoint; with `retry_failed` trials that failed are enqueued as well, from their start.
 
@@ -34,7 +34,7 @@ def requeue_unfinished(store: Store, study: Study, retry_failed: bool = False) -
             continue
         was_in_flight = trial.state == TrialState.RUNNING
         is_whole = bool(trial.params) and trial.params.keys() == trials[0].params.keys()
-        was_cut_off = was_in_flight or reason == CANCELLED
+        was_cut_off = was_in_flight or reason in CUT_OFF
         failed = retry_failed and trial.state == TrialState.FAIL and reason != INVALID
         if (was_cut_off or failed) and is_whole and trial.number not in retried:
             checkpoint = (row or {}).get("checkpoint") or trial.user_attrs.get(RESUME_CHECKPOINT)
@@ -54,7 +54,7 @@ def finished_count(study: Study) -> int:
     return sum(
         trial.state.is_finished()
         and trial.number not in retried
-        and trial.user_attrs.get("reason") not in (INVALID, CANCELLED)
+        and trial.user_attrs.get("reason") not in (INVALID, *CUT_OFF)
         for trial in trials
     )
 

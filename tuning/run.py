@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from optuna import Study
@@ -16,8 +16,10 @@ from tuning.callback import SearchCallback
 from tuning.journal import Journal
 from tuning.progress import Progress
 from tuning.pruner import AuditedASHA, Report, make_scheduler, replay
+from tuning.results import ray_name
 from tuning.sampler import OptunaSearcher
 from tuning.spec import Spec
+from tuning.storage import Storage, is_full
 from tuning.store import now
 from tuning.trial import TrialSetting, TrialWorker
 
@@ -33,6 +35,7 @@ class StopRequest(tune.Stopper):
         self._journal = journal
         self.why: str | None = None
         self.interrupted = False
+        self.storage_is_full = False
         self._budget_seconds = time_budget_seconds
         self._deadline = None if time_budget_seconds is None else time.monotonic() + time_budget_seconds
 
@@ -43,6 +46,15 @@ class StopRequest(tune.Stopper):
     def interrupt(self) -> None:
         """Ask for an end, as Ctrl-C does."""
         self.interrupted, self.why = True, "the search was interrupted"
+
+    def for_want_of_room(self, storage: Storage) -> None:
+        """Ask for an end, since no trial can write any more."""
+        self.storage_is_full, self.why = True, f"the storage path {storage.url} is full: make room, then resume"
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the study is to be resumed."""
+        return self.interrupted or self.storage_is_full
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Stops a trial alone that needs more than it may."""
@@ -77,6 +89,17 @@ def interrupts(stop: StopRequest) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def ends_when_full(stop: StopRequest, storage: Storage) -> Iterator[None]:
+    """Within, no room for a file of Ray's own is the end of the search, like no room for one of a trial's."""
+    try:
+        yield
+    except OSError as error:
+        if not is_full(error):
+            raise
+        stop.for_want_of_room(storage)
+
+
 def run_trials(
     spec: Spec,
     dataset: Dataset,
@@ -85,7 +108,7 @@ def run_trials(
     *,
     trials: int,
     earlier: Sequence[Report],
-    storage: Path,
+    storage: Storage,
     progress: Progress,
     stop: StopRequest,
 ) -> None:
@@ -116,8 +139,8 @@ def run_trials(
         ),
         run_config=tune.RunConfig(
             name=f"{now():%Y%m%dT%H%M%S}",  # each driver of a study has a folder of its own
-            storage_path=str(storage / "ray"),
-            callbacks=[SearchCallback(journal, progress, verdicts)],
+            **storage.for_ray(ray_name(spec.study)),
+            callbacks=[SearchCallback(journal, progress, verdicts, partial(stop.for_want_of_room, storage))],
             stop=stop,
             failure_config=tune.FailureConfig(max_failures=_TRIES_AFTER_A_LOST_WORKER),
             checkpoint_config=tune.CheckpointConfig(num_to_keep=1),

@@ -14,7 +14,7 @@ from athwe.config import Config
 from athwe.config_files import override_config
 from athwe.errors import ConfigError
 from tuning.journal import DATABASE_AWAY, Journal
-from tuning.schema import CANCELLED, INVALID, WORKER_LOST
+from tuning.schema import CUT_OFF, INVALID, WORKER_LOST
 from tuning.space import SearchSpace
 from tuning.spec import SamplerSettings
 
@@ -110,4 +110,4 @@ def _key(params: Mapping[str, Any]) -> str:
 
 def _has_run(trial: optuna.trial.FrozenTrial) -> bool:
     """Whether a trial need not be run again."""
-    return trial.user_attrs.get("reason") not in (INVALID, WORKER_LOST, CANCELLED) and bool(trial.params)
+    return trial.user_attrs.get("reason") not in (INVALID, WORKER_LOST, *CUT_OFF) and bool(trial.params)

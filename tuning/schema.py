@@ -10,7 +10,7 @@ import sqlalchemy as sa
 SCHEMA_VERSION = 2
 
 WAITING, RUNNING, COMPLETE, PRUNED, FAIL = STATES = ("WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAIL")
-DIVERGED, OUT_OF_MEMORY, WORKER_LOST, INVALID, CANCELLED, EXCEPTION, TIMED_OUT, OVER_LIMIT = REASONS = (
+DIVERGED, OUT_OF_MEMORY, WORKER_LOST, INVALID, CANCELLED, EXCEPTION, TIMED_OUT, OVER_LIMIT, STORAGE_FULL = REASONS = (
     "diverged",
     "out-of-memory",
     "worker-lost",
@@ -19,6 +19,7 @@ DIVERGED, OUT_OF_MEMORY, WORKER_LOST, INVALID, CANCELLED, EXCEPTION, TIMED_OUT, 
     "exception",
     "timed-out",
     "over-limit",
+    "storage-full",
 )
 """Why a trial is FAIL; `exception` is an error of the trial's own that none of the others names. Only `over-limit` is
 the reason of a PRUNED one: it was stopped since it needs more than a trial may, and no pruner has judged it."""
@@ -29,6 +30,8 @@ REPORTED_SECONDS = "train/reported_seconds"
 """Metric of every epoch: from the creation of the study until the driver heard of it."""
 MEMORY_BYTES = "train/memory_bytes"
 """Metric of every epoch: the most memory that its worker has held in this trial."""
+CUT_OFF = (CANCELLED, STORAGE_FULL)
+"""Reasons that are no fault of the trial: a resumed study goes on with it."""
 
 tables = sa.MetaData()
 schema_version = sa.Table("schema_version", tables, sa.Column("version", sa.Integer, primary_key=True))

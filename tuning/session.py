@@ -18,10 +18,12 @@ from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from rich.console import Console
 
+from athwe.command_line import USER_ERROR
 from athwe.errors import AthweError
 from tuning.address import cluster_address
 from tuning.audit import save_pruner_audit
 from tuning.cluster import available, require_device, require_resources, start_ray
+from tuning.disk import Disk, DiskRules, require_room
 from tuning.driver import DRIVER, claim
 from tuning.earlier import reports_of
 from tuning.errors import SearchError
@@ -34,11 +36,12 @@ from tuning.provenance import core_count
 from tuning.quiet import ConsoleLog, silence_loggers
 from tuning.results import write_data
 from tuning.resume import finished_count, requeue_unfinished
-from tuning.run import StopRequest, run_trials
+from tuning.run import StopRequest, ends_when_full, run_trials
 from tuning.sampler import make_sampler
 from tuning.schema import FAIL, INVALID
 from tuning.search_study import SearchStudy
 from tuning.spec import Spec, study_name
+from tuning.storage import Storage, is_full
 from tuning.store import DEFAULT_URL, Store, StoreError, display_url, now
 from tuning.summary import failures, json_line, next_commands, print_findings, print_summary, save_importances
 from tuning.warm_start import best_params
@@ -56,7 +59,7 @@ class Session:
     plan: Plan
     store: Store
     tables: RDBStorage
-    storage: Path
+    storage: Storage
     is_resumed: bool
     first_params: list[dict[str, Any]]
     """What a new study tries first, beside the configuration at hand."""
@@ -93,7 +96,7 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
     address = cluster_address(arguments.address)
     if address is None:  # what this machine has is known before Ray has started
         _share_out(plan, core_count(), torch.cuda.device_count())
-    storage = _make_storage(earlier["storage_path"] if earlier else arguments.storage_path or f"results/{name}")
+    storage = _make_storage(earlier["storage_path"] if earlier else arguments.storage_path or f"results/{name}", plan)
     with _removed_if_unused(storage), Store.open(arguments.store) as store:
         tables = RDBStorage(arguments.store)
         if earlier is None:
@@ -105,7 +108,7 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
         start_ray(address)
         try:
             spec = plan.spec(name, *_share_out(plan, *available()))
-            require_ready_nodes(str(storage), cpus=spec.cpus_per_trial, gpus=spec.gpus_per_trial)
+            require_ready_nodes(storage.url, cpus=spec.cpus_per_trial, gpus=spec.gpus_per_trial)
             log.open_up()
             session = Session(spec, plan, store, tables, storage, earlier is not None, first_params)
             return _run(session, arguments, console, started)
@@ -146,7 +149,7 @@ def _find_earlier(arguments: argparse.Namespace, given: dict[str, Any]) -> tuple
     if arguments.extend:
         given = given | {"trials": rows[0]["trials_asked"] + arguments.extend}
     row, plan = matching_study(rows, given)
-    if arguments.storage_path and Path(arguments.storage_path).absolute() != Path(row["storage_path"]):
+    if arguments.storage_path and Storage.at(arguments.storage_path) != Storage.at(row["storage_path"]):
         raise SearchError(f"the study's files are in {row['storage_path']}: leave out --storage-path")
     return row, plan
 
@@ -157,25 +160,30 @@ def _first_params(arguments: argparse.Namespace, store: Store, plan: Plan) -> li
     return best_params(store, arguments.warm_start, plan.settings.space)
 
 
-def _make_storage(path: str) -> Path:
-    storage = Path(path).absolute()
+def _make_storage(given: str, plan: Plan) -> Storage:
+    storage = Storage.at(given)
+    storage.require_writable()
     try:
-        storage.mkdir(parents=True, exist_ok=True)
-        (storage / ".writable").touch()
-        (storage / ".writable").unlink()
-    except OSError as error:
-        raise SearchError(f"cannot write to {storage}: {error.strerror}; give another --storage-path") from None
+        require_room(storage, plan.dataset, plan.config)
+    except SearchError:
+        _discard(storage)
+        raise
     return storage
 
 
+def _discard(storage: Storage) -> None:
+    """Leave no empty folder behind."""
+    if storage.is_local and not storage.names():
+        storage.delete("")
+
+
 @contextmanager
-def _removed_if_unused(storage: Path) -> Iterator[None]:
+def _removed_if_unused(storage: Storage) -> Iterator[None]:
     """Of a search that cannot start nothing is left in the storage path, nor the folder that was made for it."""
     try:
         yield
     except (AthweError, StoreError):
-        if not any(storage.iterdir()):
-            storage.rmdir()
+        _discard(storage)
         raise
 
 
@@ -213,7 +221,7 @@ def _open_study(session: Session) -> optuna.Study:
                 "spec_json": spec.model_dump_json(),
                 "trials_asked": spec.settings.trials,
                 "data_fingerprint": spec.data_fingerprint,
-                "storage_path": str(session.storage),
+                "storage_path": session.storage.url,
                 "dataset_folder": plan.dataset.folder,
                 "git_sha": spec.git_sha,
                 "driver": DRIVER,
@@ -257,10 +265,14 @@ def _note_what_changed(session: Session) -> None:
 
 def _run(session: Session, arguments: argparse.Namespace, console: Console, started: float) -> int:
     spec = session.spec
-    write_data(session.plan.dataset, session.storage)
+    disk = Disk(session.storage, spec.study, DiskRules.of(spec))
+    _write_data(session)
     study = _open_study(session)
     requeue_unfinished(session.store, study, arguments.retry_failed)
-    journal = Journal(session.store, study, list(spec.objectives), session.storage, spec.settings.limits, driver=DRIVER)
+    journal = Journal(session.store, study, list(spec.objectives), disk, spec.settings.limits, driver=DRIVER)
+    journal.load()
+    earlier = reports_of(session.store, spec.study, spec.objective) if session.is_resumed else []
+    stop = StopRequest(spec.time_budget_seconds, journal)
     journal.load()
     earlier = reports_of(session.store, spec.study, spec.objective) if session.is_resumed else []
     stop = StopRequest(spec.time_budget_seconds, journal)
@@ -272,16 +284,25 @@ def _run(session: Session, arguments: argparse.Namespace, console: Console, star
     try:
         if remaining > 0:
             options = {"earlier": earlier, "storage": session.storage, "progress": progress, "stop": stop}
-            run_trials(spec, session.plan.dataset, study, journal, trials=remaining, **options)
+            with ends_when_full(stop, session.storage):
+                run_trials(spec, session.plan.dataset, study, journal, trials=remaining, **options)
     finally:
         journal.cancel_running(stop.why or "the search ended before this trial did")
         journal.close()
         session.store.release_study(spec.study, DRIVER)
-    if not stop.interrupted:
+    if not stop.is_unfinished:
         save_importances(session.store, study, spec.config.seed)
         save_pruner_audit(session.store, spec)
         session.store.update_study(spec.study, ended_at=now())
     return _conclude(session, journal, stop, arguments, console, time.monotonic() - started)
+
+
+def _write_data(session: Session) -> None:
+    try:
+        write_data(session.plan.dataset, session.storage)
+    except OSError as error:
+        remedy = "make room" if is_full(error) else "give another --storage-path"
+        raise SearchError(f"cannot write to {session.storage.url}: {error.strerror or error}; {remedy}") from None
 
 
 def _introduce(session: Session, console: Console, remaining: int) -> None:
@@ -315,9 +336,9 @@ def _conclude(
     print_summary(console, records, spec.objective, maximize)
     found = print_findings(console, session.store, spec)
     ran = [record for record in records if record.reason != INVALID]
-    code = INTERRUPTED if stop.interrupted else OK
+    code = INTERRUPTED if stop.interrupted else USER_ERROR if stop.storage_is_full else OK
     if stop.why:
-        console.print(stop.why, markup=False, highlight=False)
+        console.print(stop.why, markup=False, highlight=False, soft_wrap=True)
     if code == OK and ran and all(record.state == FAIL for record in ran):
         code = ALL_FAILED
         console.print(f"every trial failed: {failures(ran)}", markup=False, highlight=False, soft_wrap=True)
@@ -336,8 +357,8 @@ def _conclude(
             "direction": spec.direction,
             "trials": spec.settings.trials,
             "store": store_url,
-            "storage_path": str(session.storage),
+            "storage_path": session.storage.url,
             **found,
         }
-        print(json_line(facts, records, maximize, seconds, ended=not stop.interrupted))
+        print(json_line(facts, records, maximize, seconds, ended=not stop.is_unfinished))
     return code

@@ -9,6 +9,7 @@ import pandas as pd
 from athwe.data import Dataset, load_dataset
 from tuning.errors import SearchError
 from tuning.spec import Spec
+from tuning.storage import Storage
 from tuning.store import Store
 from tuning.stored_study import spec_of, study_row
 
@@ -24,9 +25,9 @@ class StoredStudy:
     """As `Store.trials` gives them."""
 
     @property
-    def storage(self) -> Path:
+    def storage(self) -> Storage:
         """Folder of the study's files."""
-        return Path(self.row["storage_path"])
+        return Storage.at(self.row["storage_path"])
 
     def load_dataset(self, root: str | None) -> Dataset:
         """The data set that the study was made on, test targets included.

@@ -2,14 +2,17 @@
 
 import json
 import os
+import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ray import tune
+from ray.train._internal.session import _TrainingResult
 from ray.tune.result import DONE, SHOULD_CHECKPOINT
 
 from athwe.allocator import keep_freed_memory
@@ -20,8 +23,9 @@ from athwe.data.cache import builds
 from athwe.evaluation.recommendations import write_recommendations
 from athwe.training.trainer import EpochResult, Trainer
 from tuning.endings import failure_of
-from tuning.results import diagnostics_path, model_path, recommendations_path, stacks_path
+from tuning.results import diagnostics_name, model_name, recommendations_name, stacks_name
 from tuning.schema import MEMORY_BYTES, PARAMETERS, TIMED_OUT
+from tuning.storage import Storage, is_full
 from tuning.watchdog import watched
 from tuning.worker import (
     forget_trial,
@@ -49,8 +53,8 @@ class TrialSetting:
     """What the parameters are laid over."""
     study_name: str
     """With the number, the name of a trial's files."""
-    storage_path: Path
-    """Folder of the study, reachable from every node."""
+    storage: Storage
+    """Of the study's files, reachable from every node."""
     timeout_seconds: float | None = None
     """An epoch that takes longer than this hangs."""
 
@@ -79,16 +83,14 @@ class TrialRun:
     @property
     def hung(self) -> str | None:
         """What a worker was doing that had this trial before and hung."""
-        path = stacks_path(self._setting.storage_path, self._trial_id)
-        return path.read_text(encoding="utf-8") if path.exists() else None
+        storage, name = self._setting.storage, stacks_name(self._trial_id)
+        return storage.read(name).decode() if storage.exists(name) else None
 
     def leave_stacks(self, stacks: str) -> None:
         """Keep what this worker is doing for the one that gets the trial after it."""
-        path = stacks_path(self._setting.storage_path, self._trial_id)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(stacks, encoding="utf-8")
+        self._setting.storage.write_text(stacks_name(self._trial_id), stacks)
 
-    def start(self, checkpoint: str | None) -> Trainer:
+    def start(self, checkpoint: str | Path | None) -> Trainer:
         """Build the trainer, to go on from a checkpoint or from the beginning."""
         self._trainer = trainer = Trainer(
             override_config(self._setting.config, self._proposal["params"]), self._setting.dataset
@@ -98,9 +100,17 @@ class TrialRun:
         self._epochs = trainer.epochs()
         return trainer
 
+    def _start_as_proposed(self) -> Trainer:
+        """From the checkpoint of another driver's trial, where the proposal names one."""
+        path = self._proposal["resume_checkpoint"]
+        if path is None:
+            return self.start(None)
+        with self._setting.storage.local_copy(path) as checkpoint:
+            return self.start(checkpoint)
+
     def epoch(self) -> dict[str, Any]:
         """Train an epoch and give what is reported of it."""
-        trainer = self._trainer or self.start(self._proposal["resume_checkpoint"])
+        trainer = self._trainer or self._start_as_proposed()
         extra: dict[str, float] = {}
         if "start_seconds" not in self._worker:
             self._worker["start_seconds"] = extra[START_SECONDS] = time.perf_counter() - self._got_at
@@ -119,21 +129,18 @@ class TrialRun:
 
     def _publish(self, trainer: Trainer, result: EpochResult) -> None:
         """What the dashboard and a user want of the best epoch; each file replaces an earlier one as a whole."""
-        storage, trial_id = self._setting.storage_path, self._trial_id
+        storage, trial_id = self._setting.storage, self._trial_id
         if result.ranking is not None:
-            write_recommendations(result.ranking, self._setting.dataset, recommendations_path(storage, trial_id))
-        trainer.save_model(model_path(storage, trial_id))
+            write = partial(write_recommendations, result.ranking, self._setting.dataset)
+            storage.write(recommendations_name(trial_id), write)
+        storage.write(model_name(trial_id), trainer.save_model)
         worker = self._worker | {
             "resident_bytes": resident_bytes(),
             "threads": thread_counts(),
             "shares_data": not self._setting.dataset.item.flags.writeable,
             "built": dict(builds - self._built_before),
         }
-        path = diagnostics_path(storage, trial_id)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_text(json.dumps(trainer.diagnostics() | {"worker": worker}), encoding="utf-8")
-        temporary.replace(path)
+        storage.write_text(diagnostics_name(trial_id), json.dumps(trainer.diagnostics() | {"worker": worker}))
 
 
 def _message(trainer: Trainer, metrics: Mapping[str, float]) -> dict[str, Any]:
@@ -187,6 +194,23 @@ class TrialWorker(tune.Trainable):
         assert self._run is not None
         if self._failure is None:
             self._run.save(Path(checkpoint_dir))
+
+    def save(self, checkpoint_dir: str | None = None) -> Any:
+        """Write a checkpoint and let Ray bring it to the storage path.
+
+        Where that is full, the next step reports it: Ray would take the error for a lost worker and try again.
+        """
+        try:
+            with tempfile.TemporaryDirectory(prefix="athwe-") as folder:  # Ray would leave it there after an error
+                return super().save(checkpoint_dir or folder)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            self._fail(error)
+            half = self._storage and self._setting.storage.name_of(self._storage.checkpoint_fs_path)
+            if half:
+                self._setting.storage.delete(half)
+            return _TrainingResult(checkpoint=None, metrics={})
 
     def step(self) -> dict[str, Any]:
         """Train an epoch.

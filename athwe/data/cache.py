@@ -14,6 +14,8 @@ import numpy as np
 from filelock import FileLock
 from jaxtyping import Shaped
 
+from athwe.files import replacing
+
 logger = logging.getLogger(__name__)
 
 Arrays = dict[str, np.ndarray]
@@ -106,16 +108,12 @@ def _read(path: Path, level: int) -> Arrays | None:
 
 
 def _write(path: Path, arrays: Arrays) -> None:
-    """Write under a temporary name, then rename, so that nobody ever reads half a file."""
-    temporary = path.with_suffix(".npz.tmp")  # ours alone while the lock is
+    """Keep an entry, as a whole or not at all."""
     try:
-        with temporary.open("wb") as file:
+        with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez(file, **arrays)
-        os.replace(temporary, path)
         _remove_unused(path.parent.parent)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         logger.warning("%s are not kept in %s: %s", path.parent.name, path.parent, error)
 
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from athwe.data import Dataset
 from athwe.evaluation.ranking import Ranking
+from athwe.files import replacing
 
 ROW_GROUP_USERS = 1024
 MASK_SEEN_KEY = b"mask_seen"
@@ -69,7 +70,5 @@ def _lists(values: np.ndarray, count: np.ndarray) -> pa.Array:
 
 
 def _write(table: pa.Table, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    pq.write_table(table, temporary, row_group_size=ROW_GROUP_USERS)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, row_group_size=ROW_GROUP_USERS)

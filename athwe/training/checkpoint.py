@@ -6,7 +6,7 @@ what training needs to go on as if it had never stopped.
 
 import json
 import os
-import shutil
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from athwe.errors import CheckpointError
+from athwe.files import replacing
 
 FORMAT_VERSION = 1
 MODEL = "model"
@@ -25,23 +26,27 @@ TRAINING = "training"
 
 
 def write_checkpoint(path: Path, parts: Mapping[str, tuple[Mapping[str, Tensor], Mapping[str, Any]]]) -> None:
-    """Write `<part>.safetensors` and `<part>.json` for every part, replacing what is at `path` as a whole."""
-    path = path.absolute()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    for name, (tensors, facts) in parts.items():
-        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, temporary / f"{name}.safetensors")
-        content = json.dumps({"format_version": FORMAT_VERSION, **facts}, ensure_ascii=False)
-        (temporary / f"{name}.json").write_text(content, encoding="utf-8")
-    if path.exists():
-        replaced = path.with_name(f".{path.name}.{os.getpid()}.old")
-        path.rename(replaced)
-        temporary.rename(path)
-        shutil.rmtree(replaced)
-    else:
-        temporary.rename(path)
+    """Write `<part>.safetensors` and `<part>.json` for every part, replacing what is at `path` as a whole.
+
+    Raises:
+        OSError: it cannot be written; nothing is left of it.
+    """
+    with replacing(path) as temporary:
+        temporary.mkdir()
+        for name, (tensors, facts) in parts.items():
+            _save_tensors(tensors, temporary / f"{name}.safetensors")
+            content = json.dumps({"format_version": FORMAT_VERSION, **facts}, ensure_ascii=False)
+            (temporary / f"{name}.json").write_text(content, encoding="utf-8")
+
+
+def _save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    try:
+        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, path)
+    except SafetensorError as error:  # what the system said is in its text only
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
 
 
 def read_checkpoint(path: Path, part: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

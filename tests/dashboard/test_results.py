@@ -6,6 +6,7 @@ import fixture_store
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from pyarrow import fs
 
 from dashboard import results
 from dashboard.results import UnreadableFile
@@ -132,3 +133,26 @@ def test_what_is_no_picture_is_no_picture(tmp_path):
 
 def test_without_a_data_set_folder_there_are_no_pictures():
     assert results.thumbnail(None, "images/I001.jpg") is None
+
+
+def test_files_on_s3_are_read_as_local_ones_are(study, s3_bucket, monkeypatch):
+    copy = study | {"storage_path": s3_bucket.format("dashboard/storage/")}
+    target, place = fs.FileSystem.from_uri(copy["storage_path"])
+    fs.copy_files(study["storage_path"], place.rstrip("/"), fs.LocalFileSystem(), target, use_threads=False)
+    assert results.recommended_trials(copy["storage_path"]) == results.recommended_trials(study["storage_path"])
+    groups = []
+    read = pq.ParquetFile.read_row_group
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", lambda self, group: groups.append(group) or read(self, group))
+    local, remote = (results.user_row(results.recommendations_path(each, TRIAL), "U0040") for each in (study, copy))
+    assert local == remote and groups == [2, 2]
+    assert results.diagnostics(copy, TRIAL) == results.diagnostics(study, TRIAL)
+    assert results.user_row(results.histories_path(copy), "U0001") is not None
+    assert results.user_row(results.recommendations_path(copy, "no-trial"), "U0001") is None
+    with pytest.raises(UnreadableFile):
+        results.recommendations_path(copy, "../../other/storage/recommendations/x")
+
+
+def test_a_storage_path_that_cannot_be_opened_is_one_line():
+    with pytest.raises(UnreadableFile, match="cannot look into s3://bucket/storage/recommendations") as caught:
+        results.recommended_trials("s3://bucket/storage?colour=red")
+    assert "\n" not in str(caught.value)

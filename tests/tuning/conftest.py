@@ -4,7 +4,7 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.storages import RDBStorage
-from tiny_search import OBJECTIVE, UnreliableStore, write_tiny
+from tiny_search import OBJECTIVE, UnreliableStore, disk_at, write_tiny
 
 from tuning.journal import Journal
 from tuning.store import Store
@@ -46,4 +46,4 @@ def study(tmp_path: Path, store: Store) -> optuna.Study:
 
 @pytest.fixture
 def journal(store: Store, study: optuna.Study, tmp_path: Path) -> Journal:
-    return Journal(store, study, [OBJECTIVE], tmp_path, driver=DRIVER)
+    return Journal(store, study, [OBJECTIVE], disk_at(tmp_path), driver=DRIVER)

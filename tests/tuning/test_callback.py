@@ -27,7 +27,7 @@ class LostTrial(SimpleNamespace):
 @pytest.fixture
 def callback(journal: Journal) -> SearchCallback:
     progress = Progress(Console(quiet=True), "s", "valid/ndcg@10", maximize=True, trials=3, epochs=4)
-    return SearchCallback(journal, progress, {})
+    return SearchCallback(journal, progress, {}, storage_is_full=lambda: None)
 
 
 def report(callback: SearchCallback, number: int, result: dict[str, Any]) -> LostTrial:
@@ -64,6 +64,20 @@ def test_a_failure_that_the_worker_reported_is_told(
     callback.on_trial_complete(2, [], trial)
     row, _ = both(store, study, number)
     assert (row["state"], row["reason"], row["error"]) == (FAIL, "diverged", "nan")
+
+
+@pytest.mark.parametrize(("reason", "asked"), [("storage-full", 1), ("diverged", 0)])
+def test_no_room_for_one_trial_ends_the_search(
+    journal: Journal, study: optuna.Study, store: Store, reason: str, asked: int
+):
+    calls: list[str] = []
+    progress = Progress(Console(quiet=True), "s", "valid/ndcg@10", maximize=True, trials=3, epochs=4)
+    callback = SearchCallback(journal, progress, {}, storage_is_full=lambda: calls.append("full"))
+    number = run(journal, study, 0.1)
+    trial = report(callback, number, {"failure": {"reason": reason, "error": "no"}, "done": True})
+    callback.on_trial_complete(2, [], trial)
+    assert len(calls) == asked
+    assert both(store, study, number)[0]["reason"] == reason
 
 
 def test_a_checkpoint_is_noted_to_go_on_from(

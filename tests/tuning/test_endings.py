@@ -1,10 +1,12 @@
+import errno
+
 import pytest
 import torch
 from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError
 
 from athwe.errors import ConfigError, DivergedError
 from tuning.endings import Ending, ending_of, failure_of
-from tuning.schema import COMPLETE, DIVERGED, EXCEPTION, FAIL, OUT_OF_MEMORY, PRUNED, WORKER_LOST
+from tuning.schema import COMPLETE, DIVERGED, EXCEPTION, FAIL, OUT_OF_MEMORY, PRUNED, STORAGE_FULL, WORKER_LOST
 
 
 @pytest.mark.parametrize(
@@ -38,6 +40,10 @@ def test_a_trial_that_never_reported_the_objective_failed():
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), OUT_OF_MEMORY),
         (OutOfMemoryError("killed"), OUT_OF_MEMORY),
         (ActorDiedError(), WORKER_LOST),
+        (OSError(errno.ENOSPC, "No space left on device"), STORAGE_FULL),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), STORAGE_FULL),
+        (RayTaskError("save", "trace", OSError(errno.ENOSPC, "No space left on device")), STORAGE_FULL),
+        (OSError(errno.EACCES, "Permission denied"), EXCEPTION),
         (ConfigError("no"), EXCEPTION),
         (ValueError("no"), EXCEPTION),
     ],

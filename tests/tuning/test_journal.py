@@ -6,11 +6,22 @@ import optuna
 import pandas as pd
 import pytest
 from optuna.trial import TrialState
-from tiny_search import OBJECTIVE, UnreliableStore, both, epoch, run
+from tiny_search import OBJECTIVE, UnreliableStore, both, disk_at, epoch, run
 
 from tuning.endings import Ending, ending_of
 from tuning.journal import Journal, TrialRecord, asked_for
-from tuning.schema import CANCELLED, COMPLETE, DIVERGED, FAIL, INVALID, OVER_LIMIT, PRUNED, RUNNING, WORKER_LOST
+from tuning.schema import (
+    CANCELLED,
+    COMPLETE,
+    DIVERGED,
+    FAIL,
+    INVALID,
+    OVER_LIMIT,
+    PRUNED,
+    RUNNING,
+    STORAGE_FULL,
+    WORKER_LOST,
+)
 from tuning.spec import Limits
 from tuning.store import Store, StoreError
 
@@ -125,7 +136,7 @@ def test_another_driver_takes_over_what_was_written(
     journal: Journal, study: optuna.Study, store: Store, tmp_path: Path
 ):
     journal.ended(run(journal, study, 0.1, 0.2), Ending(COMPLETE))
-    other = Journal(store, study, [OBJECTIVE], tmp_path)
+    other = Journal(store, study, [OBJECTIVE], disk_at(tmp_path))
     other.load()
     record = other.records[0]
     assert (record.state, record.best_epoch, record.best_value, record.params) == (COMPLETE, 2, 0.2, {"beta": 0.5})
@@ -143,6 +154,7 @@ def test_trials_that_never_ran_or_go_on_elsewhere_do_not_count():
         TrialRecord(2, {}, FAIL, INVALID),
         TrialRecord(3, {}, FAIL, CANCELLED),
         TrialRecord(4, {}, FAIL, DIVERGED),
+        TrialRecord(5, {}, FAIL, STORAGE_FULL),
     ]
     assert [record.number for record in asked_for(records)] == [1, 4]
 
@@ -150,7 +162,7 @@ def test_trials_that_never_ran_or_go_on_elsewhere_do_not_count():
 def test_costs_are_kept_beside_the_objective_and_told_in_the_objectives_order(store: Store, tmp_path: Path):
     study = optuna.create_study(storage=f"sqlite:///{tmp_path}/store.db", study_name="two", directions=["maximize"] * 2)
     store.create_study(dict(store_row(store), study_name="two"), ["train_seconds"])
-    journal = Journal(store, study, [OBJECTIVE, "train_seconds"], tmp_path, Limits(memory_gigabytes=2))
+    journal = Journal(store, study, [OBJECTIVE, "train_seconds"], disk_at(tmp_path), Limits(memory_gigabytes=2))
     number = study.ask({"beta": optuna.distributions.FloatDistribution(0, 1)}).number
     journal.proposed(number, {"beta": 0.5})
     costs = {"train/seconds": 2.0, "train/memory_bytes": 1.5e9, "parameters": 70}
@@ -167,7 +179,7 @@ def test_costs_are_kept_beside_the_objective_and_told_in_the_objectives_order(st
 
 
 def test_a_trial_above_a_limit_is_pruned_and_infeasible(store: Store, study: optuna.Study, tmp_path: Path):
-    journal = Journal(store, study, [OBJECTIVE], tmp_path, Limits(train_seconds=3))
+    journal = Journal(store, study, [OBJECTIVE], disk_at(tmp_path), Limits(train_seconds=3))
     number = run(journal, study)
     assert not journal.breaks_limit(number, epoch(1, 0.1, 1, 0.1) | {"train/seconds": 2.0})
     journal.reported(number, epoch(1, 0.1, 1, 0.1) | {"train/seconds": 2.0})

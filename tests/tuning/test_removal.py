@@ -7,7 +7,7 @@ import optuna
 import pytest
 import sqlalchemy as sa
 from stored_search import create, make_spec
-from tiny_search import run
+from tiny_search import disk_at, run
 
 from tuning.endings import Ending
 from tuning.errors import SearchError
@@ -46,7 +46,7 @@ def test_a_study_owns_its_results_and_what_it_shares_with_nobody(store: Store, t
     storage = tmp_path / "files"
     row = a_study(store, "a", storage)
     own = [*results(storage, "a.0"), *results(storage, "a.11")]
-    own += [write(storage / "data" / "abc" / "items.parquet"), write(storage / "ray" / "run" / "state.json")]
+    own += [write(storage / "data" / "abc" / "items.parquet"), write(storage / "ray" / "a" / "run" / "state.json")]
     files = own_files(store, row)
     assert (files.is_shared, files.size()) == (False, (len(own), 5 * len(own)))
     remove_files(files)
@@ -132,7 +132,7 @@ def test_no_row_of_the_study_stays_and_every_row_of_others_does(
     before = rows(database)
     a_study(store, "a", tmp_path)
     other = optuna.create_study(storage=study._storage, study_name="a", direction="maximize")
-    again = Journal(store, other, "valid/ndcg@10", tmp_path)
+    again = Journal(store, other, ["valid/ndcg@10"], disk_at(tmp_path))
     for value in (0.1, 0.3):
         again.ended(run(again, other, value, 0.2), Ending(COMPLETE))
     store.save_values("a.0", {"valid/ndcg@10": 0.1})

@@ -18,8 +18,9 @@ from tuning.reproduction import (
     is_same,
     train_again,
 )
-from tuning.results import recommendations_path
+from tuning.results import recommendations_name
 from tuning.schema import CANCELLED, COMPLETE, FAIL, PRUNED, RUNNING
+from tuning.storage import Storage
 from tuning.store import Store
 from tuning.trial import TrialRun, TrialSetting
 
@@ -84,7 +85,7 @@ def url(tiny_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str
         spec = save_study(store, plan, storage)
         save_trial(store, 0, COMPLETE, 0.2, params=PARAMS)
         run = TrialRun(
-            TrialSetting(plan.dataset, spec.config, "study", storage),
+            TrialSetting(plan.dataset, spec.config, "study", Storage.at(str(storage))),
             {"number": 0, "params": PARAMS, "resume_checkpoint": None},
         )
         for epoch in (1, 2, 3):
@@ -113,7 +114,7 @@ def test_a_trial_that_was_cut_off_is_compared_as_far_as_it_came(
 ):
     with Store.open(url) as store:
         store.save_trial({"trial_id": "study.0", "state": FAIL, "reason": CANCELLED})
-    recommendations_path(tmp_path / "storage", "study.0").write_text("of an epoch that the store has not heard of")
+    (tmp_path / "storage" / recommendations_name("study.0")).write_text("of an epoch that the store has not heard of")
     code, line, _ = reproduced(url, capsys)
     assert (code, line["epochs"]["epochs"], line["users"]) == (0, 3, None)
 

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from pathlib import Path
 
 import optuna
 import pytest
@@ -11,7 +12,17 @@ from tuning.errors import SearchError
 from tuning.journal import Journal
 from tuning.resume import finished_count, requeue_unfinished
 from tuning.sampler import RESUME_CHECKPOINT, RETRY_OF
-from tuning.schema import CANCELLED, COMPLETE, DIVERGED, FAIL, INVALID, OUT_OF_MEMORY, RUNNING, WORKER_LOST
+from tuning.schema import (
+    CANCELLED,
+    COMPLETE,
+    DIVERGED,
+    FAIL,
+    INVALID,
+    OUT_OF_MEMORY,
+    RUNNING,
+    STORAGE_FULL,
+    WORKER_LOST,
+)
 from tuning.store import Store, now
 
 
@@ -34,6 +45,19 @@ def test_what_was_in_flight_is_lost_and_enqueued_with_its_checkpoint(
     row, trial = both(store, study, flying)
     assert (row["state"], row["reason"], trial.state) == (FAIL, WORKER_LOST, TrialState.FAIL)
     assert finished_count(study) == 1
+
+
+def test_a_trial_without_room_goes_on_with_its_checkpoint_and_does_not_count(
+    journal: Journal, study: optuna.Study, store: Store, tmp_path: Path
+):
+    number = run(journal, study, 0.2)
+    checkpoint = str(tmp_path / "ray" / "s" / "driver" / "trial-00000" / "checkpoint_000000")
+    journal.checkpointed(number, checkpoint)
+    journal.ended(number, Ending(FAIL, STORAGE_FULL, "No space left on device"))
+    assert finished_count(study) == 0
+    requeue_unfinished(store, study)
+    assert waiting(study) == [{RESUME_CHECKPOINT: checkpoint, RETRY_OF: number}]
+    assert both(store, study, number)[0]["reason"] == STORAGE_FULL
 
 
 def test_resuming_twice_enqueues_once(journal: Journal, study: optuna.Study, store: Store):

@@ -9,6 +9,7 @@ from tiny_search import write_tiny
 from athwe.config import Config
 from athwe.data import load_dataset
 from athwe.data.cache import builds
+from tuning.storage import Storage
 from tuning.trial import START_SECONDS, TrialRun, TrialSetting
 
 PROPOSAL = {"number": 3, "params": {"learning_rate": 0.01}, "resume_checkpoint": None}
@@ -23,7 +24,7 @@ def config() -> Config:
 @pytest.fixture
 def setting(config: Config, tmp_path: Path) -> TrialSetting:
     dataset = load_dataset("tiny", write_tiny(tmp_path / "data"), config)
-    return TrialSetting(dataset, config, "study", tmp_path / "study")
+    return TrialSetting(dataset, config, "study", Storage(str(tmp_path / "study")))
 
 
 def values(message: dict) -> dict:

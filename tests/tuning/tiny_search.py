@@ -8,7 +8,9 @@ import optuna
 import torch
 from optuna.trial import FrozenTrial
 
+from tuning.disk import Disk, DiskRules
 from tuning.journal import Journal
+from tuning.storage import Storage
 from tuning.store import Store, StoreError
 
 OBJECTIVE = "valid/ndcg@10"
@@ -61,6 +63,11 @@ def epoch(number: int, value: float, best_epoch: int, best_value: float) -> dict
         "best_value": best_value,
         "done": False,
     }
+
+
+def disk_at(folder: Path, keep_models: int = 10) -> Disk:
+    """Where the study `s` has its files."""
+    return Disk(Storage(str(folder)), "s", DiskRules(keep_models, maximize=True, trials=3, at_work=1))
 
 
 def run(journal: Journal, study: optuna.Study, *values: float) -> int:
