@@ -8,9 +8,7 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tuning.disk import Disk
 from tuning.endings import Ending
 from tuning.limits import broken, excesses
+from tuning.record import TrialRecord
 from tuning.results import copy_results
 from tuning.retention import ancestors
 from tuning.schema import (
@@ -46,55 +45,6 @@ logger = logging.getLogger(__name__)
 DATABASE_AWAY = (StoreError, StorageInternalError, SQLAlchemyError)
 HEARTBEAT_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
-
-
-@dataclass
-class TrialRecord:
-    """What the driver knows of one trial."""
-
-    number: int
-    params: dict[str, Any]
-    state: str = RUNNING
-    reason: str | None = None
-    epoch: int = 0
-    value: float | None = None
-    """The objective at `epoch`."""
-    best_epoch: int | None = None
-    best_value: float | None = None
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    error: str | None = None
-    retry_of: int | None = None
-    """The trial that this one goes on with."""
-    checkpoint: str | None = None
-    """The training state to go on from."""
-    pruned_epoch: int | None = None
-    """Where the pruner gave it up. A trial that is not PRUNED went on to be audited."""
-    epoch_seconds: dict[int, float] = field(default_factory=dict)
-    """Training time of each epoch."""
-    memory_bytes: float = 0.0
-    parameters: int | None = None
-    """How many numbers the model learns."""
-    over_limit: str | None = None
-    """The limit that it broke, in words."""
-
-    @property
-    def train_seconds(self) -> float:
-        """Of all epochs, those of the trial it goes on with included."""
-        return sum(self.epoch_seconds.values())
-
-    @property
-    def costs(self) -> dict[str, float]:
-        """By the names that objectives have."""
-        parameters = {} if self.parameters is None else {PARAMETERS: float(self.parameters)}
-        return {TRAIN_SECONDS: self.train_seconds} | parameters
-
-
-def asked_for(records: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """Trials that count: not those that never ran, were cut off, or go on under another number."""
-    records = list(records)
-    retried = {record.retry_of for record in records}
-    return [record for record in records if record.reason not in (INVALID, *CUT_OFF) and record.number not in retried]
 
 
 class Journal:

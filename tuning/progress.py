@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tuning.journal import TrialRecord, asked_for
+from tuning.record import TrialRecord, asked_for
 from tuning.schema import COMPLETE, FAIL, PRUNED, RUNNING
 from tuning.store import now
 from tuning.time_left import EpochPace, seconds_left, time_text

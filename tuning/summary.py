@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from tuning.audit import audit_lines, audit_of
-from tuning.journal import TrialRecord
 from tuning.pareto import pareto_of
 from tuning.progress import number_text
+from tuning.record import TrialRecord
 from tuning.schema import COMPLETE, FAIL, STATES
 from tuning.spec import Spec
 from tuning.store import DEFAULT_URL, Store

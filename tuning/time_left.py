@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
-from tuning.journal import TrialRecord
+from tuning.record import TrialRecord
 from tuning.schema import RUNNING
 
 

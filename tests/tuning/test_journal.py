@@ -9,7 +9,8 @@ from optuna.trial import TrialState
 from tiny_search import OBJECTIVE, UnreliableStore, both, disk_at, epoch, run
 
 from tuning.endings import Ending, ending_of
-from tuning.journal import Journal, TrialRecord, asked_for
+from tuning.journal import Journal
+from tuning.record import TrialRecord, asked_for
 from tuning.schema import (
     CANCELLED,
     COMPLETE,

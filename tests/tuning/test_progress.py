@@ -1,7 +1,7 @@
 from rich.console import Console
 
-from tuning.journal import TrialRecord
 from tuning.progress import Progress, trial_line
+from tuning.record import TrialRecord
 from tuning.schema import COMPLETE, FAIL, INVALID, PRUNED, RUNNING, WORKER_LOST
 from tuning.store import now
 

@@ -8,7 +8,8 @@ from stored_search import make_spec, rising
 from tiny_search import run
 
 from tuning.endings import Ending
-from tuning.journal import Journal, TrialRecord
+from tuning.journal import Journal
+from tuning.record import TrialRecord
 from tuning.schema import COMPLETE, FAIL, PRUNED
 from tuning.store import DEFAULT_URL, Store
 from tuning.summary import (

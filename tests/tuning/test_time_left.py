@@ -2,7 +2,7 @@ from datetime import datetime
 
 import pytest
 
-from tuning.journal import TrialRecord
+from tuning.record import TrialRecord
 from tuning.schema import COMPLETE, RUNNING
 from tuning.time_left import EpochPace, seconds_left, time_text
 
