@@ -44,7 +44,7 @@ class SearchCallback(tune.Callback):
     @_never_raises
     def on_step_end(self, iteration: int, trials: list, **info: Any) -> None:
         """Every tenth of a second or so."""
-        self._journal.beat()
+        self._journal.flush()
         self._progress.update(self._journal.records)
 
     @_never_raises

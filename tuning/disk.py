@@ -1,6 +1,7 @@
 """A study's files under its storage path: room for them, and the deleting of those that are not wanted any more."""
 
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -52,6 +53,8 @@ class Disk:
         self._without_model: set[int] = set()
         """Trials whose model is deleted."""
         self._budget_is_stated = False
+        self._half = re.compile(rf"\.{re.escape(study_name)}\.\d+(\.parquet|\.json|\.txt)?\.(\d+\.)?(tmp|old)")
+        """Names of this study's files that are being written; a study's name may be the beginning of another's."""
 
     def tidy(self, trials: Mapping[int, Trial]) -> None:
         """Delete what earlier drivers of the study had no time to: training states that no trial goes on from, models
@@ -61,7 +64,7 @@ class Disk:
         unwanted_ids = {self._trial_id(number) for number in unwanted}
         for folder in (MODELS, RECOMMENDATIONS, DIAGNOSTICS):
             for name in self._listed(folder):
-                is_half = name.startswith(f".{self._study_name}.") and name.endswith((".tmp", ".old"))
+                is_half = self._half.fullmatch(name) is not None
                 if is_half or (folder == MODELS and name in unwanted_ids):
                     self._delete(f"{folder}/{name}")
         self._without_model |= unwanted
@@ -77,6 +80,18 @@ class Disk:
         for state in [f"{trial}/{name}" for trial in trials for name in self._listed(trial)]:
             if state not in names:
                 self._delete(state)
+
+    def usable_checkpoint(self, path: str) -> str | None:
+        """The training state at `path`; where that is gone, the newest of the same trial that is there, or None.
+
+        The store may have heard of the last one too late, or not at all.
+        """
+        name = self.storage.name_of(path)
+        if name is None or self.storage.exists(name):
+            return path  # elsewhere nothing is known of it
+        trial = name.rpartition("/")[0]
+        states = [state for state in self._listed(trial) if state.startswith("checkpoint_")]
+        return self.storage.path(f"{trial}/{states[-1]}") if states else None
 
     def delete_models(self, trials: Mapping[int, Trial]) -> None:
         """Delete the models of ended trials that are not wanted any more."""

@@ -3,13 +3,14 @@
 import logging
 import os
 import socket
+import threading
 import time
 import uuid
 from datetime import datetime
 from pathlib import Path
 
 from tuning.errors import SearchError
-from tuning.store import LIVE_SECONDS, Store, now
+from tuning.store import LIVE_SECONDS, Store, StoreError, now
 
 logger = logging.getLogger(__name__)
 
@@ -70,3 +71,57 @@ def _heartbeat(store: Store, study_name: str) -> tuple[datetime | None, str | No
     """When a driver was alive last, and which."""
     row = store.study(study_name) or {}
     return row.get("heartbeat_at"), row.get("driver")
+
+
+class Heartbeat:
+    """Says in the store that this driver is alive, from a thread of its own: whatever else takes long.
+
+    Begun once the study is claimed, ended by letting go of it.
+    """
+
+    SECONDS = 5.0
+
+    def __init__(self, store: Store, study_name: str, driver: str = DRIVER):
+        self._store = store
+        self._study_name = study_name
+        self._driver = driver
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._go_on, name="heartbeat", daemon=True)
+        self.was_taken_over = False
+        """Whether another driver has claimed the study, since this one was silent for too long: nothing is to be
+        written to it any more."""
+
+    def begin(self) -> None:
+        """Go on until `end`; once only."""
+        if not self._thread.is_alive():
+            self._thread.start()
+
+    def require_mine(self) -> None:
+        """See that the study is still this driver's.
+
+        Raises:
+            SearchError: it is not.
+            StoreError: the store is away.
+        """
+        if self.was_taken_over or not self._store.beat(self._study_name, self._driver):
+            self.was_taken_over = True
+            raise SearchError(f"another driver has taken study {self._study_name!r} over, as this one was silent")
+
+    def end(self) -> None:
+        """Let go of the study."""
+        self._is_over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        try:
+            self._store.release_study(self._study_name, self._driver)
+        except StoreError as error:
+            logger.warning("the study is not let go of, a resume will wait for %.0f s: %s", LIVE_SECONDS, error)
+
+    def _go_on(self) -> None:
+        while not self._is_over.wait(self.SECONDS):
+            try:
+                if not self._store.beat(self._study_name, self._driver):
+                    self.was_taken_over = True
+                    return
+            except StoreError as error:
+                logger.debug("no heartbeat while the store is away: %s", error)

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 from optuna import Study
-from optuna.exceptions import StorageInternalError
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
 from optuna.trial import TrialState
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 
 from tuning.disk import Disk
+from tuning.driver import Heartbeat
 from tuning.endings import Ending
 from tuning.limits import broken, excesses
 from tuning.record import TrialRecord
@@ -43,7 +44,6 @@ from tuning.store import Store, StoreError, now
 logger = logging.getLogger(__name__)
 
 DATABASE_AWAY = (StoreError, StorageInternalError, SQLAlchemyError)
-HEARTBEAT_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
 
 
@@ -57,7 +57,7 @@ class Journal:
         objectives: Sequence[str],
         disk: Disk,
         limits: Limits | None = None,
-        driver: str | None = None,
+        heartbeat: Heartbeat | None = None,
     ):
         self.study_name = study.study_name
         self.records: dict[int, TrialRecord] = {}
@@ -68,14 +68,16 @@ class Journal:
         self._objectives = list(objectives)
         self._disk = disk
         self._limits = limits or Limits()
-        self._driver = driver
+        self._heartbeat = heartbeat
         row = store.study(study.study_name)
         self._created_at = now() if row is None else row["created_at"]
-        self.was_taken_over = False
-        """Whether another driver has claimed the study, which fell silent for too long here."""
         self._queue: deque[Callable[[], None]] = deque()
         self._retry_at = 0.0
-        self._beat_at = 0.0
+
+    @property
+    def was_taken_over(self) -> bool:
+        """Whether another driver works on the study: what is still to be written is dropped."""
+        return self._heartbeat is not None and self._heartbeat.was_taken_over
 
     def load(self) -> None:
         """Take over the trials that earlier drivers of the study have written."""
@@ -116,10 +118,11 @@ class Journal:
 
     def rejected(self, number: int, params: Mapping[str, Any], why: str) -> None:
         """Optuna proposed a trial that cannot run, or need not."""
-        at = now()
-        self.records[number] = TrialRecord(number, dict(params), started_at=at)
-        self._save(number, state=RUNNING, params_json=json.dumps(dict(params)), started_at=at)
-        self.ended(number, Ending(FAIL, INVALID, why))
+        at, ending = now(), Ending(FAIL, INVALID, why)
+        facts = {"state": FAIL, "reason": INVALID, "error": why, "started_at": at, "ended_at": at}
+        self.records[number] = TrialRecord(number, dict(params), **facts)
+        self._write(lambda: self._tell(number, ending, {}))  # first: without a row it is known to have never begun
+        self._save(number, params_json=json.dumps(dict(params)), **facts)
 
     def started(self, number: int) -> None:
         """A worker began with the trial, for the first time or after it was lost."""
@@ -171,6 +174,8 @@ class Journal:
         if ending.state == PRUNED and ending.reason is None:
             record.pruned_epoch = record.epoch
         values = record.costs | ({} if value is None else {self._objectives[0]: float(value)})
+        if value is not None:
+            self._write(lambda: self._store.save_values(self.trial_id(number), values))
         self._write(lambda: self._tell(number, ending, values))
         self._save(
             number,
@@ -181,8 +186,6 @@ class Journal:
             value=value,
             pruned_epoch=record.pruned_epoch,
         )
-        if value is not None:
-            self._write(lambda: self._store.save_values(self.trial_id(number), values))
         if ending.reason not in CUT_OFF:
             self._state_budget(number)
             self._drop_checkpoints(number, *ancestors(self.records, number))
@@ -193,17 +196,6 @@ class Journal:
         for number in [number for number, record in self.records.items() if record.state == RUNNING]:
             self.ended(number, Ending(FAIL, CANCELLED, why))
 
-    def beat(self) -> None:
-        """Say in the store, every few seconds, that this driver is alive; and try what waits in the queue."""
-        if time.monotonic() - self._beat_at > HEARTBEAT_SECONDS and not self._queue:
-            self._beat_at = time.monotonic()
-            self._write(self._say_alive)
-        self.flush()
-
-    def _say_alive(self) -> None:
-        if self._driver is not None and not self._store.beat(self.study_name, self._driver):
-            self.was_taken_over = True
-
     def _cost(self, record: TrialRecord, result: Mapping[str, Any]) -> None:
         if "train/seconds" in result:
             record.epoch_seconds[int(result["epoch"])] = float(result["train/seconds"])
@@ -212,19 +204,26 @@ class Journal:
 
     def flush(self) -> bool:
         """Write what waits, in order; whether all of it is written."""
-        while self._queue and time.monotonic() >= self._retry_at:
+        while self._queue and time.monotonic() >= self._retry_at and not self.was_taken_over:
             try:
                 self._queue[0]()
-            except DATABASE_AWAY as error:
-                if not self._retry_at:
-                    logger.warning("the store is away, the search goes on and keeps what it has to write: %s", error)
-                self._retry_at = time.monotonic() + _RETRY_SECONDS
-                return False
+            except (UpdateFinishedTrialError, *DATABASE_AWAY) as error:
+                if not _is_for_good(error):
+                    self._wait(error)
+                    return False
+                logger.error("this cannot be written and is left out: %s", error)
             self._queue.popleft()
             if self._retry_at:
                 logger.info("the store is back")
                 self._retry_at = 0.0
+        if self.was_taken_over:
+            self._queue.clear()
         return not self._queue
+
+    def _wait(self, error: Exception) -> None:
+        if not self._retry_at:
+            logger.warning("the store is away, the search goes on and keeps what it has to write: %s", error)
+        self._retry_at = time.monotonic() + _RETRY_SECONDS
 
     def close(self, timeout_seconds: float = 60.0) -> None:
         """Write what waits.
@@ -294,3 +293,12 @@ class Journal:
         told = [values[name] for name in self._objectives if name in values]
         is_whole = ending.state != FAIL and len(told) == len(self._objectives)
         self._tables.set_trial_state_values(key, TrialState[ending.state], told if is_whole else None)
+
+
+def _is_for_good(error: BaseException | None) -> bool:
+    """Whether trying again cannot help: it is no connection that fails, but what is written."""
+    while error is not None:
+        if isinstance(error, UpdateFinishedTrialError | IntegrityError | DataError | ProgrammingError):
+            return True
+        error = error.__cause__
+    return False

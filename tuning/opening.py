@@ -11,7 +11,7 @@ from optuna.study import StudyDirection
 
 from athwe.errors import AthweError
 from tuning.disk import require_room
-from tuning.driver import DRIVER
+from tuning.driver import DRIVER, Heartbeat
 from tuning.errors import SearchError
 from tuning.plan import Plan
 from tuning.sampler import make_sampler
@@ -30,6 +30,7 @@ class Session:
     store: Store
     tables: RDBStorage
     storage: Storage
+    heartbeat: Heartbeat
     is_resumed: bool
     first_params: list[dict[str, Any]]
     """What a new study tries first, beside the configuration at hand."""

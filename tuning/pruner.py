@@ -12,6 +12,8 @@ from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 from tuning.spec import Spec
 
 EPOCH = "epoch"
+_EARLIER = "earlier-{}"
+"""Name on the rungs of a trial of an earlier driver."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,14 @@ class AuditedASHA(ASHAScheduler):
         (bracket,) = self._brackets
         milestones = sorted(math.ceil(milestone) for milestone, _ in bracket._rungs)
         return [epoch for epoch in milestones if epoch < self._last_epoch]
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+        """A trial that goes on with one of an earlier driver has its places on the rungs."""
+        super().on_trial_add(tune_controller, trial)
+        earlier = _EARLIER.format(trial.config.get("retry_of"))
+        for _, recorded in (rung for bracket in self._brackets for rung in bracket._rungs):
+            if earlier in recorded:
+                recorded[trial.trial_id] = recorded.pop(earlier)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Whether the trial goes on."""
@@ -116,6 +126,6 @@ def replay(scheduler: AuditedASHA, objective: str, reports: Iterable[Report]) ->
         trial = trials.get(report.number)
         if trial is None:
             config = {"number": report.number, "params": dict(report.params)}
-            trial = trials[report.number] = SimpleNamespace(trial_id=f"earlier-{report.number}", config=config)
+            trial = trials[report.number] = SimpleNamespace(trial_id=_EARLIER.format(report.number), config=config)
             scheduler.on_trial_add(None, trial)  # type: ignore[arg-type]
         scheduler.on_trial_result(None, trial, {EPOCH: report.epoch, objective: report.value})

@@ -53,5 +53,5 @@ class TrialRecord:
 def asked_for(records: Iterable[TrialRecord]) -> list[TrialRecord]:
     """Trials that count: not those that never ran, were cut off, or go on under another number."""
     records = list(records)
-    retried = {record.retry_of for record in records}
+    retried = {record.retry_of for record in records if record.reason != INVALID}
     return [record for record in records if record.reason not in (INVALID, *CUT_OFF) and record.number not in retried]

@@ -46,7 +46,7 @@ def own_files(store: Store, row: dict[str, Any]) -> Files:
     if "://" in row["storage_path"]:
         raise SearchError(f"the study's files are at {row['storage_path']}: remove them there, and leave out --files")
     storage, name = Path(row["storage_path"]), row["study_name"]
-    mine = re.compile(rf"\.?{re.escape(name)}\.\d+(\.parquet|\.json|\.txt)?(\.(\d+\.)?tmp)?")
+    mine = re.compile(rf"\.?{re.escape(name)}\.\d+(\.parquet|\.json|(\.[0-9a-f]{8})?\.txt)?(\.(\d+\.)?(tmp|old))?")
     of_trials = [path for folder in _OF_TRIALS for path in sorted((storage / folder).glob("*"))]
     own = [path for path in of_trials if mine.fullmatch(path.name)]
     studies = store.studies()

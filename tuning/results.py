@@ -27,9 +27,9 @@ def model_name(trial_id: str) -> str:
     return f"{MODELS}/{trial_id}"
 
 
-def stacks_name(trial_id: str) -> str:
-    """What the threads of a worker were doing when the trial hung."""
-    return f"hung/{trial_id}.txt"
+def stacks_name(trial_id: str, driver: str) -> str:
+    """What the threads of a worker of that driver were doing when the trial hung."""
+    return f"hung/{trial_id}.{driver}.txt"
 
 
 def ray_name(study_name: str) -> str:

@@ -13,6 +13,7 @@ from ray import tune
 
 from athwe.data import Dataset
 from tuning.callback import SearchCallback
+from tuning.driver import DRIVER
 from tuning.journal import Journal
 from tuning.progress import Progress
 from tuning.pruner import AuditedASHA, Report, make_scheduler, replay
@@ -54,7 +55,7 @@ class StopRequest(tune.Stopper):
     @property
     def is_unfinished(self) -> bool:
         """Whether the study is to be resumed."""
-        return self.interrupted or self.storage_is_full
+        return self.interrupted or self.storage_is_full or (self._journal is not None and self._journal.was_taken_over)
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Stops a trial alone that needs more than it may."""
@@ -119,7 +120,7 @@ def run_trials(
     """
     trainable = tune.with_parameters(
         TrialWorker,
-        setting=TrialSetting(dataset, spec.config, spec.study, storage, spec.trial_timeout_seconds),
+        setting=TrialSetting(dataset, spec.config, spec.study, storage, spec.trial_timeout_seconds, DRIVER.split()[-1]),
         cores=spec.cpus_per_trial,
     )
     scheduler = make_scheduler(spec)
@@ -143,7 +144,8 @@ def run_trials(
             callbacks=[SearchCallback(journal, progress, verdicts, partial(stop.for_want_of_room, storage))],
             stop=stop,
             failure_config=tune.FailureConfig(max_failures=_TRIES_AFTER_A_LOST_WORKER),
-            checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
+            # Two, since the store may hear of the newer one late: what it names is there.
+            checkpoint_config=tune.CheckpointConfig(num_to_keep=2),
             verbose=0,
         ),
     )

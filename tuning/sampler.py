@@ -8,20 +8,20 @@ from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from athwe.config import Config
 from athwe.config_files import override_config
 from athwe.errors import ConfigError
 from tuning.journal import DATABASE_AWAY, Journal
+from tuning.proposals import RESUME_CHECKPOINT, RETRY_OF, enqueue_unbegun
 from tuning.schema import CUT_OFF, INVALID, WORKER_LOST
 from tuning.space import SearchSpace
 from tuning.spec import SamplerSettings
 
 logger = logging.getLogger(__name__)
 
-RESUME_CHECKPOINT, RETRY_OF = "resume_checkpoint", "retry_of"
-"""Attributes of an enqueued trial that goes on with another one."""
 _MAX_REJECTIONS = 200
 
 
@@ -50,6 +50,8 @@ class OptunaSearcher(Searcher):
         self._distributions = space.distributions()
         self._config = config
         self._journal = journal
+        self._is_unsettled = False
+        """Whether the store went away while Optuna drew a trial, which nobody knows of then."""
         self._ran = {_key(trial.params): trial.number for trial in study.get_trials(deepcopy=False) if _has_run(trial)}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -58,9 +60,11 @@ class OptunaSearcher(Searcher):
             if not self._journal.flush():
                 return None
             try:
+                self._settle()
                 trial = self._ask()
             except DATABASE_AWAY as error:
                 logger.debug("no proposal while the store is away: %s", error)
+                self._is_unsettled = True
                 return None
             retry_of = trial.user_attrs.get(RETRY_OF)
             refusal = None if retry_of is not None else self._refusal(trial.params)
@@ -68,7 +72,12 @@ class OptunaSearcher(Searcher):
                 self._ran[_key(trial.params)] = trial.number
                 checkpoint = trial.user_attrs.get(RESUME_CHECKPOINT)
                 self._journal.proposed(trial.number, trial.params, retry_of, checkpoint)
-                return {"number": trial.number, "params": trial.params, RESUME_CHECKPOINT: checkpoint}
+                return {
+                    "number": trial.number,
+                    "params": trial.params,
+                    RETRY_OF: retry_of,
+                    RESUME_CHECKPOINT: checkpoint,
+                }
             self._journal.rejected(trial.number, trial.params, refusal)
         logger.warning("no new trial among %d proposals: the search space seems used up", _MAX_REJECTIONS)
         return Searcher.FINISHED
@@ -88,6 +97,16 @@ class OptunaSearcher(Searcher):
     def __getstate__(self) -> dict[str, Any]:
         """Ray pickles its whole configuration; a live engine cannot be pickled and is not needed there."""
         return {}
+
+    def _settle(self) -> None:
+        """Propose again what was lost when the store went away."""
+        if not self._is_unsettled:
+            return
+        for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if trial.number not in self._journal.records:
+                enqueue_unbegun(self._study, trial, self._distributions)
+                self._journal.rejected(trial.number, trial.params, "the store went away while it was proposed")
+        self._is_unsettled = False
 
     def _ask(self) -> optuna.Trial:
         with warnings.catch_warnings(action="ignore"):  # trial 0 may lie outside the ranges

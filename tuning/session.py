@@ -5,6 +5,7 @@ import logging
 import os
 import shlex
 import time
+from typing import Any
 
 import ray
 import torch
@@ -16,7 +17,7 @@ from tuning.address import cluster_address
 from tuning.audit import save_pruner_audit
 from tuning.cluster import available, require_device, require_resources, start_ray
 from tuning.disk import Disk, DiskRules
-from tuning.driver import DRIVER, claim
+from tuning.driver import DRIVER, Heartbeat, claim
 from tuning.earlier import reports_of
 from tuning.errors import SearchError
 from tuning.job import current_job, lasting_dataset_root, require_lasting
@@ -55,20 +56,7 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
     """
     started = time.monotonic()
     silence_loggers()
-    job = current_job()
-    if job:
-        is_resumed = bool(arguments.resume or arguments.extend)
-        require_lasting(job, arguments.store, arguments.storage_path, is_resumed=is_resumed)
-    given = given_flags(arguments, job)
-    require_fitting(arguments)
-    if arguments.resume or arguments.extend:
-        earlier, plan = find_earlier(arguments, given)
-    else:
-        if root := os.environ.get("ATHWE_DATASET_ROOT"):  # stored, so that a resume needs no variable
-            given.setdefault("dataset_root", job.kept(root) if job else absolute(root))
-        if job:
-            given["dataset_root"] = lasting_dataset_root(job, given, arguments.storage_path)
-        earlier, plan = None, make_plan(given)
+    earlier, plan = _planned(arguments)
     name = earlier["study_name"] if earlier else study_name(arguments.study, plan.dataset.name)
     address = cluster_address(arguments.address)
     if address is None:  # what this machine has is known before Ray has started
@@ -82,15 +70,36 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
         if earlier:
             log.open_up()  # it may have to wait, and says so
             claim(store, name, DRIVER)
-        start_ray(address)
+        heartbeat = Heartbeat(store, name)
+        if earlier:
+            heartbeat.begin()
         try:
+            start_ray(address)
             spec = plan.spec(name, *_share_out(plan, *available()))
             require_ready_nodes(storage.url, cpus=spec.cpus_per_trial, gpus=spec.gpus_per_trial)
             log.open_up()
-            session = Session(spec, plan, store, tables, storage, earlier is not None, first)
+            session = Session(spec, plan, store, tables, storage, heartbeat, earlier is not None, first)
             return _run(session, arguments, console, started)
         finally:
+            heartbeat.end()
             ray.shutdown()
+
+
+def _planned(arguments: argparse.Namespace) -> tuple[dict[str, Any] | None, Plan]:
+    """The study to go on with, or None for a new one, and what is planned."""
+    job = current_job()
+    if job:
+        is_resumed = bool(arguments.resume or arguments.extend)
+        require_lasting(job, arguments.store, arguments.storage_path, is_resumed=is_resumed)
+    given = given_flags(arguments, job)
+    require_fitting(arguments)
+    if arguments.resume or arguments.extend:
+        return find_earlier(arguments, given)
+    if root := os.environ.get("ATHWE_DATASET_ROOT"):  # stored, so that a resume needs no variable
+        given.setdefault("dataset_root", job.kept(root) if job else absolute(root))
+    if job:
+        given["dataset_root"] = lasting_dataset_root(job, given, arguments.storage_path)
+    return None, make_plan(given)
 
 
 def _share_out(plan: Plan, cores: int, gpus: int) -> tuple[int, float]:
@@ -113,11 +122,11 @@ def _run(session: Session, arguments: argparse.Namespace, console: Console, star
     disk = Disk(session.storage, spec.study, DiskRules.of(spec))
     _write_data(session)
     study = open_study(session)
-    requeue_unfinished(session.store, study, arguments.retry_failed)
-    journal = Journal(session.store, study, list(spec.objectives), disk, spec.settings.limits, driver=DRIVER)
-    journal.load()
-    earlier = reports_of(session.store, spec.study, spec.objective) if session.is_resumed else []
-    stop = StopRequest(spec.time_budget_seconds, journal)
+    session.heartbeat.begin()
+    session.heartbeat.require_mine()
+    names = spec.settings.space.root.keys()
+    requeue_unfinished(session.store, study, names, disk.usable_checkpoint, arguments.retry_failed)
+    journal = Journal(session.store, study, list(spec.objectives), disk, spec.settings.limits, session.heartbeat)
     journal.load()
     earlier = reports_of(session.store, spec.study, spec.objective) if session.is_resumed else []
     stop = StopRequest(spec.time_budget_seconds, journal)
@@ -134,7 +143,7 @@ def _run(session: Session, arguments: argparse.Namespace, console: Console, star
     finally:
         journal.cancel_running(stop.why or "the search ended before this trial did")
         journal.close()
-        session.store.release_study(spec.study, DRIVER)
+    session.heartbeat.require_mine()
     if not stop.is_unfinished:
         save_importances(session.store, study, spec.config.seed)
         save_pruner_audit(session.store, spec)

@@ -16,7 +16,7 @@ from tuning.space import SearchSpace, Section
 from tuning.store import now
 
 Positive = Annotated[int, Field(ge=1)]
-_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
 class SamplerSettings(Section):
@@ -190,7 +190,9 @@ def study_name(given: str | None, dataset: str, at: datetime | None = None) -> s
     """
     name = given or f"{dataset}-{(at or now()):%Y%m%dT%H%M%SZ}"
     if not _NAME.fullmatch(name) or len(name) > 150:
-        raise ConfigError(f"--study takes up to 150 letters, digits, '.', '_' and '-', got {name!r}")
+        raise ConfigError(
+            f"--study takes up to 150 letters, digits, '.', '_' and '-', the first a letter, digit or '_', got {name!r}"
+        )
     return name
 
 

@@ -56,7 +56,8 @@ class Storage:
             _opened(given)
         except (ArrowException, OSError, ValueError) as error:
             raise SearchError(f"--storage-path {given} cannot be used: {_line(error)}") from None
-        return cls(given)
+        path, mark, query = given.partition("?")
+        return cls(path.rstrip("/") + mark + query)
 
     @property
     def is_local(self) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tuning.pruner import Report
-from tuning.schema import CANCELLED, COMPLETE, FAIL, INVALID, OVER_LIMIT, PRUNED, REPORTED_SECONDS, WORKER_LOST
+from tuning.schema import COMPLETE, CUT_OFF, FAIL, INVALID, OVER_LIMIT, PRUNED, REPORTED_SECONDS, WORKER_LOST
 from tuning.store import Store
 
 
@@ -50,7 +50,7 @@ class Trained:
     @property
     def is_whole(self) -> bool:
         """Whether it came to an end of its own: whatever a pruner does, no more would be known of it."""
-        ended = self.state == FAIL and self.reason not in (CANCELLED, WORKER_LOST)
+        ended = self.state == FAIL and self.reason not in (*CUT_OFF, WORKER_LOST)
         return self.state == COMPLETE or ended or (self.state == PRUNED and self.reason == OVER_LIMIT)
 
 
@@ -62,7 +62,7 @@ def trial_records(store: Store, study_name: str) -> list[dict[str, Any]]:
 def trained_trials(store: Store, study_name: str, objective: str) -> list[Trained]:
     """The trials of a study by number, but for those that never ran or go on under another number."""
     row, trials = store.study(study_name), trial_records(store, study_name)
-    go_on = {trial["retry_of"] for trial in trials}
+    go_on = {trial["retry_of"] for trial in trials if trial["reason"] != INVALID}
     trials = [trial for trial in trials if trial["number"] not in go_on and trial["reason"] != INVALID]
     epochs = _epochs(store, [trial["trial_id"] for trial in trials], objective)
     created_at = None if row is None else row["created_at"]

@@ -20,6 +20,7 @@ from athwe.config import Config
 from athwe.config_files import override_config
 from athwe.data import Dataset
 from athwe.data.cache import builds
+from athwe.errors import CheckpointError
 from athwe.evaluation.recommendations import write_recommendations
 from athwe.training.trainer import EpochResult, Trainer
 from tuning.endings import failure_of
@@ -57,6 +58,8 @@ class TrialSetting:
     """Of the study's files, reachable from every node."""
     timeout_seconds: float | None = None
     """An epoch that takes longer than this hangs."""
+    driver: str = ""
+    """Tells what its workers leave behind from what those of others left for a trial of the same name."""
 
 
 class TrialRun:
@@ -83,12 +86,13 @@ class TrialRun:
     @property
     def hung(self) -> str | None:
         """What a worker was doing that had this trial before and hung."""
-        storage, name = self._setting.storage, stacks_name(self._trial_id)
-        return storage.read(name).decode() if storage.exists(name) else None
+        storage, name = self._setting.storage, stacks_name(self._trial_id, self._setting.driver)
+        has_left = self._setting.timeout_seconds is not None and storage.exists(name)
+        return storage.read(name).decode() if has_left else None
 
     def leave_stacks(self, stacks: str) -> None:
         """Keep what this worker is doing for the one that gets the trial after it."""
-        self._setting.storage.write_text(stacks_name(self._trial_id), stacks)
+        self._setting.storage.write_text(stacks_name(self._trial_id, self._setting.driver), stacks)
 
     def start(self, checkpoint: str | Path | None) -> Trainer:
         """Build the trainer, to go on from a checkpoint or from the beginning."""
@@ -101,16 +105,27 @@ class TrialRun:
         return trainer
 
     def _start_as_proposed(self) -> Trainer:
-        """From the checkpoint of another driver's trial, where the proposal names one."""
+        """From the checkpoint of another driver's trial, where the proposal names one that can be read."""
         path = self._proposal["resume_checkpoint"]
         if path is None:
             return self.start(None)
-        with self._setting.storage.local_copy(path) as checkpoint:
-            return self.start(checkpoint)
+        try:
+            with self._setting.storage.local_copy(path) as checkpoint:
+                return self.start(checkpoint)
+        except (CheckpointError, FileNotFoundError) as error:  # the same epochs once more cost time, nothing else
+            self._worker["started_over"] = str(error)
+            return self.start(None)
+
+    def prepare(self) -> None:
+        """Build what the first epoch needs, which may wait for another trial that builds the same."""
+        if self._trainer is None:
+            self._start_as_proposed()
 
     def epoch(self) -> dict[str, Any]:
         """Train an epoch and give what is reported of it."""
-        trainer = self._trainer or self._start_as_proposed()
+        self.prepare()
+        trainer = self._trainer
+        assert trainer is not None
         extra: dict[str, float] = {}
         if "start_seconds" not in self._worker:
             self._worker["start_seconds"] = extra[START_SECONDS] = time.perf_counter() - self._got_at
@@ -224,6 +239,7 @@ class TrialWorker(tune.Trainable):
             self._failure = {"reason": TIMED_OUT, "error": f"{stacks}\nan epoch took longer than {seconds:g} s"}
         if self._failure is None:
             try:
+                self._run.prepare()
                 with watched(self._setting.timeout_seconds, self._run.leave_stacks):
                     return self._run.epoch()
             except Exception as error:

@@ -6,6 +6,7 @@ import pytest
 from optuna.storages import RDBStorage
 from tiny_search import OBJECTIVE, UnreliableStore, disk_at, write_tiny
 
+from tuning.driver import Heartbeat
 from tuning.journal import Journal
 from tuning.store import Store
 
@@ -46,4 +47,4 @@ def study(tmp_path: Path, store: Store) -> optuna.Study:
 
 @pytest.fixture
 def journal(store: Store, study: optuna.Study, tmp_path: Path) -> Journal:
-    return Journal(store, study, [OBJECTIVE], disk_at(tmp_path), driver=DRIVER)
+    return Journal(store, study, [OBJECTIVE], disk_at(tmp_path), heartbeat=Heartbeat(store, "s", DRIVER))

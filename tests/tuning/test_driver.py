@@ -3,8 +3,12 @@
 import os
 import subprocess
 import sys
+import time
 
-from tuning.driver import DRIVER, is_surely_dead
+import pytest
+
+from tuning.driver import DRIVER, Heartbeat, is_surely_dead
+from tuning.store import Store
 
 
 def named(process: int) -> str:
@@ -23,3 +27,28 @@ def test_of_another_machine_or_nobody_nothing_is_known():
     assert not is_surely_dead(None)
     assert not is_surely_dead("other/boot/pid:[1] 999999 abc")
     assert not is_surely_dead("nonsense")
+
+
+def test_a_heart_beats_until_the_study_is_let_go_of(store: Store, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Heartbeat, "SECONDS", 0.05)
+    store.update_study("s", driver=DRIVER, heartbeat_at=None)
+    heartbeat = Heartbeat(store, "s")
+    heartbeat.begin()
+    while store.study("s")["heartbeat_at"] is None:
+        time.sleep(0.01)
+    heartbeat.end()
+    assert (store.study("s")["driver"], store.study("s")["heartbeat_at"]) == (None, None)
+    assert not heartbeat.was_taken_over
+
+
+def test_a_heart_notices_that_another_driver_has_the_study_and_leaves_it_alone(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Heartbeat, "SECONDS", 0.05)
+    store.update_study("s", driver="another")
+    heartbeat = Heartbeat(store, "s")
+    heartbeat.begin()
+    while not heartbeat.was_taken_over:
+        time.sleep(0.01)
+    heartbeat.end()
+    assert store.study("s")["driver"] == "another"

@@ -8,7 +8,9 @@ import pytest
 from optuna.trial import TrialState
 from tiny_search import OBJECTIVE, UnreliableStore, both, disk_at, epoch, run
 
+from tuning.driver import Heartbeat
 from tuning.endings import Ending, ending_of
+from tuning.errors import SearchError
 from tuning.journal import Journal
 from tuning.record import TrialRecord, asked_for
 from tuning.schema import (
@@ -91,7 +93,7 @@ def test_every_row_arrives_when_the_store_comes_back(
     store.is_away = True
     journal.reported(number, epoch(2, 0.2, 2, 0.2))
     journal.ended(number, Ending(COMPLETE))
-    journal.beat()
+    journal.flush()
     assert not journal.flush()
     assert study.trials[number].state == TrialState.RUNNING
     store.is_away = False
@@ -104,7 +106,7 @@ def test_every_row_arrives_when_the_store_comes_back(
 def test_a_store_that_stays_away_is_an_error_at_the_end(journal: Journal, store: UnreliableStore, study: optuna.Study):
     run(journal, study, 0.1)
     store.is_away = True
-    journal.beat()
+    journal.checkpointed(0, "/somewhere")
     with pytest.raises(StoreError, match="did not come back"):
         journal.close(timeout_seconds=0.0)
 
@@ -141,11 +143,6 @@ def test_another_driver_takes_over_what_was_written(
     other.load()
     record = other.records[0]
     assert (record.state, record.best_epoch, record.best_value, record.params) == (COMPLETE, 2, 0.2, {"beta": 0.5})
-
-
-def test_the_heartbeat_is_written(journal: Journal, store: Store):
-    journal.beat()
-    assert store.study("s")["heartbeat_at"] is not None
 
 
 def test_trials_that_never_ran_or_go_on_elsewhere_do_not_count():
@@ -209,14 +206,26 @@ def test_the_epoch_of_the_pruners_verdict_is_kept(journal: Journal, study: optun
     assert store.trials("s")["pruned_epoch"].tolist() == [2, 1]
 
 
-def test_a_driver_whose_study_was_taken_over_notices(journal: Journal, store: Store):
-    journal.beat()
-    assert not journal.was_taken_over
-    store.update_study("s", driver="another")
-    journal._beat_at = 0.0
-    journal.beat()
-    assert journal.was_taken_over
-    assert store.study("s")["driver"] == "another"
+def test_a_driver_whose_study_was_taken_over_writes_no_more(
+    store: UnreliableStore, study: optuna.Study, tmp_path: Path
+):
+    heartbeat = Heartbeat(store, "s", "another")
+    journal = Journal(store, study, [OBJECTIVE], disk_at(tmp_path), heartbeat=heartbeat)
+    number = run(journal, study, 0.1)
+    with pytest.raises(SearchError, match="another driver has taken study 's' over"):
+        heartbeat.require_mine()
+    journal.ended(number, Ending(COMPLETE))
+    journal.close(timeout_seconds=0.0)
+    assert both(store, study, number)[0]["state"] == RUNNING
+
+
+def test_what_can_never_be_written_holds_up_nothing(journal: Journal, study: optuna.Study, store: Store):
+    number = run(journal, study, 0.1)
+    journal._write(lambda: store.save_metrics("no such trial", 1, {"valid/ndcg@10": 0.5}))
+    journal._write(lambda: study._storage.set_trial_state_values(study.trials[number]._trial_id, TrialState.FAIL))
+    journal.reported(number, epoch(2, 0.2, 2, 0.2))  # Optuna refuses it: the trial has ended there
+    assert journal.flush()
+    assert store.metrics(["s.0"], "valid", ["ndcg@10"])["value"].tolist() == [0.1, 0.2]
 
 
 def store_row(store: Store) -> dict:

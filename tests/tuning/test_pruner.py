@@ -78,6 +78,15 @@ def test_a_replayed_scheduler_gives_the_verdicts_of_the_one_it_follows(scheduler
     assert report(again, 9, 0.55) == report(scheduler, 9, 0.55)
 
 
+def test_a_trial_that_goes_on_keeps_its_places_on_the_rungs(scheduler: AuditedASHA):
+    replay(scheduler, OBJECTIVE, [Report(1, {"beta": 0.5}, 1, 0.5), Report(2, {"beta": 0.5}, 1, 0.4)])
+    again = SimpleNamespace(trial_id="again", config={"number": 9, "params": {"beta": 0.5}, "retry_of": 1})
+    scheduler.on_trial_add(None, again)
+    assert scheduler.on_trial_result(None, again, {"epoch": 2, OBJECTIVE: 0.1}) == CONTINUE, "judged in epoch 1"
+    (rung,) = (recorded for milestone, recorded in scheduler._brackets[0]._rungs if milestone == 1)
+    assert rung == {"again": 0.5, "earlier-2": 0.4}
+
+
 def test_ray_can_pickle_it(scheduler: AuditedASHA):
     report(scheduler, 1, 0.9)
     assert pickle.loads(pickle.dumps(scheduler)).verdicts == scheduler.verdicts

@@ -7,7 +7,8 @@ from tiny_search import UnreliableStore
 from athwe.config import Config
 from tuning.endings import Ending
 from tuning.journal import Journal
-from tuning.sampler import RESUME_CHECKPOINT, RETRY_OF, OptunaSearcher, make_sampler
+from tuning.proposals import RESUME_CHECKPOINT, RETRY_OF
+from tuning.sampler import OptunaSearcher, make_sampler
 from tuning.schema import COMPLETE, FAIL, INVALID, WORKER_LOST
 from tuning.space import SearchSpace
 from tuning.spec import SamplerSettings
@@ -28,7 +29,7 @@ def searcher(study: optuna.Study, journal: Journal) -> OptunaSearcher:
 def test_trial_0_is_the_configuration_at_hand_out_of_range_or_not(study: optuna.Study, searcher: OptunaSearcher):
     published = {"moe_topk": 6, "routed_expert_nums": 8}
     study.enqueue_trial(published)
-    assert searcher.suggest("a") == {"number": 0, "params": published, RESUME_CHECKPOINT: None}
+    assert searcher.suggest("a") == {"number": 0, "params": published, RESUME_CHECKPOINT: None, RETRY_OF: None}
     assert study.trials[0].params == published
 
 
@@ -77,7 +78,7 @@ def test_nothing_is_proposed_while_the_store_is_away(
 ):
     monkeypatch.setattr("tuning.journal._RETRY_SECONDS", 0.0)
     store.is_away = True
-    journal.beat()
+    journal._write(lambda: store.update_study("s", ended_at=None))
     assert searcher.suggest("a") is None
     store.is_away = False
     assert searcher.suggest("a")["number"] == 0
