@@ -22,7 +22,7 @@ from athwe.command_line import USER_ERROR
 from athwe.errors import AthweError
 from tuning.address import cluster_address
 from tuning.audit import save_pruner_audit
-from tuning.cluster import available, require_device, require_resources, start_ray
+from tuning.cluster import available, start_ray
 from tuning.disk import Disk, DiskRules, require_room
 from tuning.driver import DRIVER, claim
 from tuning.earlier import reports_of
@@ -40,6 +40,7 @@ from tuning.run import StopRequest, ends_when_full, run_trials
 from tuning.sampler import make_sampler
 from tuning.schema import FAIL, INVALID
 from tuning.search_study import SearchStudy
+from tuning.share_out import settle, share_out
 from tuning.spec import Spec, study_name
 from tuning.storage import Storage, is_full
 from tuning.store import DEFAULT_URL, Store, StoreError, display_url, now
@@ -95,7 +96,7 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
     name = earlier["study_name"] if earlier else study_name(arguments.study, plan.dataset.name)
     address = cluster_address(arguments.address)
     if address is None:  # what this machine has is known before Ray has started
-        _share_out(plan, core_count(), torch.cuda.device_count())
+        share_out(plan, core_count(), torch.cuda.device_count())
     storage = _make_storage(earlier["storage_path"] if earlier else arguments.storage_path or f"results/{name}", plan)
     with _removed_if_unused(storage), Store.open(arguments.store) as store:
         tables = RDBStorage(arguments.store)
@@ -107,8 +108,9 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
             claim(store, name, DRIVER)
         start_ray(address)
         try:
-            spec = plan.spec(name, *_share_out(plan, *available()))
-            require_ready_nodes(storage.url, cpus=spec.cpus_per_trial, gpus=spec.gpus_per_trial)
+            share = share_out(plan, *available())
+            require_ready_nodes(storage.url, cpus=share.cpus_per_trial, gpus=share.gpus_per_trial)
+            spec = plan.spec(name, *settle(plan, share))
             log.open_up()
             session = Session(spec, plan, store, tables, storage, earlier is not None, first_params)
             return _run(session, arguments, console, started)
@@ -190,21 +192,6 @@ def _removed_if_unused(storage: Storage) -> Iterator[None]:
 def _require_new(store: Store, tables: RDBStorage, name: str) -> None:
     if store.study(name) is not None or any(study.study_name == name for study in tables.get_all_studies()):
         raise SearchError(f"study {name!r} exists already: go on with it by --resume, or give another --study")
-
-
-def _share_out(plan: Plan, cores: int, gpus: int) -> tuple[int, float]:
-    """Concurrency and GPUs a trial gets."""
-    wanted = plan.flags.get("gpus_per_trial")
-    gpus_per_trial = wanted if wanted is not None else float(bool(gpus) and plan.config.device != "cpu")
-    require_device(plan.config.device, gpus_per_trial)
-    concurrency = require_resources(
-        cores,
-        gpus,
-        concurrency=plan.flags.get("concurrency"),
-        cpus=plan.cpus_per_trial,
-        gpus_per_trial=gpus_per_trial,
-    )
-    return concurrency, gpus_per_trial
 
 
 def _open_study(session: Session) -> optuna.Study:
