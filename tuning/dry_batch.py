@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -19,6 +18,7 @@ from athwe.training.trainer import Trainer
 from tuning.endings import failure_of
 from tuning.errors import SearchError
 from tuning.schema import OUT_OF_MEMORY
+from tuning.share import Measured
 from tuning.worker import import_ahead, limit_threads
 
 FEWEST_STEPS, LONGEST_SECONDS = 3, 2.0
@@ -29,18 +29,6 @@ ANSWER_SECONDS = 900.0
 
 class OutOfMemory(SearchError):
     """The configuration does not fit into the memory that there is."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a dry batch took."""
-
-    step_seconds: dict[int, float]
-    """Median seconds of a step, by cores."""
-    gpu_needed_bytes: int | None = None
-    """The most of the GPU that the process held, its CUDA context included; None on the CPU."""
-    gpu_bytes: int | None = None
-    """What that GPU has."""
 
 
 def run_dry_batch(config: Config, dataset: Any, cores: Sequence[int], gpus: float) -> Measured:

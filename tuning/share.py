@@ -4,6 +4,7 @@ What is measured, and how, is in `dry_batch.py`; what the flags have to do with 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import floor
 from typing import Any, NamedTuple
 
@@ -37,6 +38,18 @@ class Node(NamedTuple):
     gpus: int
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What a dry batch took."""
+
+    step_seconds: dict[int, float]
+    """Median seconds of a step, by cores."""
+    gpu_needed_bytes: int | None = None
+    """The most of the GPU that the process held, its CUDA context included; None on the CPU."""
+    gpu_bytes: int | None = None
+    """What that GPU has."""
+
+
 def share_of_gpu(needed_bytes: float, gpu_bytes: int, most: int = MOST_ON_A_GPU) -> float:
     """The smallest share 1/n of a GPU in which a trial fits, with `RESERVE`; 1 where it needs more than half.
 
@@ -47,6 +60,24 @@ def share_of_gpu(needed_bytes: float, gpu_bytes: int, most: int = MOST_ON_A_GPU)
     """
     fitting = int(gpu_bytes / (needed_bytes * RESERVE))
     return floor(10_000 / max(1, min(fitting, most, MOST_ON_A_GPU))) / 10_000
+
+
+def choose_gpu_share(at_hand: Measured, largest: Measured | None, most: int) -> tuple[float, str]:
+    """The share of a GPU in which both trial 0 and the largest configuration of the space fit, and why, for the log.
+
+    Args:
+        at_hand: of trial 0.
+        largest: of the largest configuration; None where a whole GPU is too small for it.
+        most: trials that one GPU may have.
+    """
+    if at_hand.gpu_needed_bytes is None or at_hand.gpu_bytes is None:
+        return 1.0, "PyTorch sees no GPU where Ray has one"
+    has = f"a GPU's {at_hand.gpu_bytes / 1e9:.3g} GB"
+    if largest is None or largest.gpu_needed_bytes is None:
+        return 1.0, f"the largest configuration does not fit into {has}"
+    needed = max(at_hand.gpu_needed_bytes, largest.gpu_needed_bytes)
+    of_each = f"{largest.gpu_needed_bytes / 1e9:.3g} GB, trial 0 {at_hand.gpu_needed_bytes / 1e9:.3g} GB"
+    return share_of_gpu(needed, at_hand.gpu_bytes, most), f"the largest configuration needs {of_each} of {has}"
 
 
 def most_on_a_gpu(nodes: Sequence[Node], cpus: int) -> int:

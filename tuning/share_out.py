@@ -1,22 +1,24 @@
 """From flags to what one trial gets of the machines; what is `auto` is chosen from dry batches, and said in the log."""
 
 import logging
+from contextlib import suppress
 
 import ray
 
 from tuning.choices import AUTO
 from tuning.cluster import available, require_device, require_resources
-from tuning.dry_batch import Measured, OutOfMemory, run_dry_batch
+from tuning.dry_batch import OutOfMemory, run_dry_batch
 from tuning.plan import Plan
 from tuning.share import (
     MOST_ON_A_GPU,
+    Measured,
     Node,
     Share,
+    choose_gpu_share,
     core_counts,
     fastest_cores,
     largest_config,
     most_on_a_gpu,
-    share_of_gpu,
 )
 
 logger = logging.getLogger(__name__)
@@ -38,6 +40,8 @@ def share_out(plan: Plan, cores: int, gpus: int) -> Share:
 
 def settle(plan: Plan, share: Share) -> Share:
     """The share with what is `auto` chosen. Ray has started.
+
+    A study that is resumed is measured anew, since it may go on elsewhere; its spec keeps the numbers it began with.
 
     Raises:
         SearchError: the configuration at hand cannot be trained there, or not as many at once as were asked for.
@@ -74,22 +78,12 @@ def in_words(step_seconds: dict[int, float]) -> str:
 
 
 def _choose_gpus(plan: Plan, dataset: ray.ObjectRef, at_hand: Measured, most: int, cpus: int) -> float:
-    """The share of a GPU in which both trial 0 and the largest configuration of the space fit."""
-    if at_hand.gpu_needed_bytes is None or at_hand.gpu_bytes is None:
-        logger.info("gpus-per-trial 1: PyTorch sees no GPU where Ray has one")
-        return 1.0
-    needed, capacity = at_hand.gpu_needed_bytes, at_hand.gpu_bytes
-    largest = largest_config(plan.config, plan.settings.space)
-    try:
-        needed = max(needed, run_dry_batch(largest, dataset, [cpus], 1.0).gpu_needed_bytes or 0)
-    except OutOfMemory:
-        logger.info("gpus-per-trial 1: the largest configuration does not fit into a GPU's %.3g GB", capacity / 1e9)
-        return 1.0
-    share = share_of_gpu(needed, capacity, most)
-    logger.info(
-        "gpus-per-trial %g: the largest configuration needs %.3g GB, trial 0 %.3g GB of a GPU's %.3g GB",
-        *(share, needed / 1e9, at_hand.gpu_needed_bytes / 1e9, capacity / 1e9),
-    )
+    largest = None
+    if at_hand.gpu_needed_bytes is not None:
+        with suppress(OutOfMemory):
+            largest = run_dry_batch(largest_config(plan.config, plan.settings.space), dataset, [cpus], 1.0)
+    share, why = choose_gpu_share(at_hand, largest, most)
+    logger.info("gpus-per-trial %g: %s", share, why)
     return share
 
 

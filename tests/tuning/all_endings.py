@@ -239,7 +239,6 @@ def in_optuna(study: optuna.Study) -> Facts:
     }
 
 
-
 def in_dashboard(study: Mapping[str, Any]) -> Facts:
     """As optuna-dashboard's `/api/studies/<id>` gives it, without what waits."""
     found: Facts = {}

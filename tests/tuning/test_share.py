@@ -3,7 +3,9 @@ import pytest
 from athwe.config import Config
 from tuning.share import (
     MOST_ON_A_GPU,
+    Measured,
     Node,
+    choose_gpu_share,
     core_counts,
     fastest_cores,
     largest_config,
@@ -42,6 +44,26 @@ def test_shares_are_counted_like_ray_counts_them(trials: int, gpus: int):
     share = share_of_gpu(1, GPU_BYTES, trials)
     assert int(gpus / share) == gpus * trials
     assert round(share * 10_000) * trials <= 10_000
+
+
+@pytest.mark.parametrize(
+    ("at_hand", "largest", "share", "why"),
+    [
+        (4.2, 9.1, 0.1428, "the largest configuration needs 9.1 GB, trial 0 4.2 GB of a GPU's 80 GB"),
+        (20, 9.1, 0.3333, "the largest configuration needs 9.1 GB, trial 0 20 GB of a GPU's 80 GB"),
+        (20, None, 1.0, "the largest configuration does not fit into a GPU's 80 GB"),
+    ],
+)
+def test_the_larger_of_trial_0_and_the_largest_configuration_counts(
+    at_hand: float, largest: float | None, share: float, why: str
+):
+    mine = Measured({1: 0.1}, round(at_hand * 1e9), GPU_BYTES)
+    other = largest and Measured({1: 0.1}, round(largest * 1e9), GPU_BYTES)
+    assert choose_gpu_share(mine, other or None, most=8) == (share, why)
+
+
+def test_a_gpu_that_pytorch_does_not_see_is_not_shared():
+    assert choose_gpu_share(Measured({1: 0.1}), None, most=8)[0] == 1.0
 
 
 def test_a_gpu_has_no_more_trials_than_cores():

@@ -75,6 +75,10 @@ def test_nothing_is_measured_for_numbers_and_no_gpu_means_none(tiny_root: Path):
     assert settle(given, share) == share == Share(2, 0.0, 2)  # there is no Ray here
     on_cpu = tiny_plan(tiny_root, gpus_per_trial="auto")
     assert share_out(on_cpu, 4, 2) == Share(4, 0.0, 1)  # its configuration says device=cpu
+    on_gpu = tiny_plan(tiny_root, gpus_per_trial="auto")
+    on_gpu = Plan(on_gpu.config.model_copy(update={"device": "cuda"}), on_gpu.settings, on_gpu.dataset, on_gpu.flags)
+    with pytest.raises(SearchError, match="needs a GPU in every trial"):
+        share_out(on_gpu, 4, 0)
 
 
 def test_a_search_chooses_and_says_so_and_chooses_anew_when_it_is_resumed(tiny_root: Path, tmp_path: Path):
