@@ -6,3 +6,5 @@ SamplerName = Literal["tpe", "nsga2", "random"]
 PrunerName = Literal["asha", "none"]
 Cost = Literal["train_seconds", "parameters"]
 """What a trial costs: seconds of training, or how many numbers its model learns."""
+AUTO = "auto"
+"""Cores or GPUs a trial are chosen from what a dry batch takes."""

@@ -34,7 +34,7 @@ class Plan:
     """Sealed."""
     flags: Mapping[str, Any]
 
-    def spec(self, study: str, concurrency: int, gpus_per_trial: float) -> Spec:
+    def spec(self, study: str, concurrency: int, gpus_per_trial: float, cpus_per_trial: int = 1) -> Spec:
         """The resolved spec, with where and with what it runs."""
         return Spec(
             study=study,
@@ -43,7 +43,7 @@ class Plan:
             config=self.config,
             settings=self.settings,
             concurrency=concurrency,
-            cpus_per_trial=self.cpus_per_trial,
+            cpus_per_trial=cpus_per_trial,
             gpus_per_trial=gpus_per_trial,
             time_budget_seconds=self.flags.get("time_budget"),
             trial_timeout_seconds=self.flags.get("trial_timeout"),
@@ -52,11 +52,6 @@ class Plan:
             versions=package_versions(),
             hardware=hardware(),
         )
-
-    @property
-    def cpus_per_trial(self) -> int:
-        """Cores of one trial."""
-        return self.flags.get("cpus_per_trial") or 1
 
 
 def make_plan(flags: Mapping[str, Any]) -> Plan:

@@ -15,7 +15,7 @@ from rich.console import Console
 from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, positive_int
 from athwe.errors import AthweError
 from tuning.address import wanted_address
-from tuning.choices import Cost, PrunerName, SamplerName
+from tuning.choices import AUTO, Cost, PrunerName, SamplerName
 from tuning.errors import NotReadyError
 from tuning.quiet import ConsoleLog, be_quiet
 from tuning.store import DEFAULT_URL, StoreError
@@ -39,8 +39,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--time-budget", type=_positive_float, metavar="SECONDS", help="end the search after this time")
     add("--trial-timeout", type=_positive_float, metavar="SECONDS", help="end a trial whose epoch takes longer")
     add("--concurrency", type=positive_int, help="trials at once (default: as many as fit)")
-    add("--cpus-per-trial", type=positive_int, help="cores of one trial (default: 1)")
-    add("--gpus-per-trial", type=_share, help="GPUs, or a share of one (default: 1 where there are GPUs)")
+    add("--cpus-per-trial", type=_cores, help="cores of one trial, or auto (default: 1)")
+    add("--gpus-per-trial", type=_share, help="GPUs, a share of one, or auto (default: 1 where there are GPUs)")
     add("--also-minimize", nargs="+", choices=get_args(Cost), help="further objectives beside the metric")
     add("--most-memory-gigabytes", type=_positive_float, help="a trial that needs more is infeasible")
     add("--most-train-seconds", type=_positive_float, help="a trial that trains longer is infeasible")
@@ -94,8 +94,13 @@ def _fraction(text: str) -> float:
     return _number(float, text, "a number from 0 to 1", lambda value: 0 <= value <= 1)
 
 
-def _share(text: str) -> float:
-    return _number(float, text, "a whole number, or a share below 1", lambda value: 0 <= value < 1 or value % 1 == 0)
+def _cores(text: str) -> int | str:
+    return text if text == AUTO else _number(int, text, "a whole number above 0, or auto", lambda value: value > 0)
+
+
+def _share(text: str) -> float | str:
+    expected = "a whole number, a share below 1, or auto"
+    return text if text == AUTO else _number(float, text, expected, lambda value: 0 <= value < 1 or value % 1 == 0)
 
 
 def _number(kind: type, text: str, expected: str, fits: Any) -> Any:

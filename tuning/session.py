@@ -15,7 +15,7 @@ from rich.console import Console
 from athwe.command_line import USER_ERROR
 from tuning.address import cluster_address
 from tuning.audit import save_pruner_audit
-from tuning.cluster import available, require_device, require_resources, start_ray
+from tuning.cluster import available, start_ray
 from tuning.disk import Disk, DiskRules
 from tuning.driver import DRIVER, Heartbeat, claim
 from tuning.earlier import reports_of
@@ -33,6 +33,7 @@ from tuning.results import write_data
 from tuning.resume import finished_count, requeue_unfinished
 from tuning.run import StopRequest, ends_when_full, run_trials
 from tuning.schema import FAIL, INVALID
+from tuning.share_out import settle, share_out
 from tuning.spec import study_name
 from tuning.storage import is_full
 from tuning.store import DEFAULT_URL, Store, display_url, now
@@ -60,7 +61,7 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
     name = earlier["study_name"] if earlier else study_name(arguments.study, plan.dataset.name)
     address = cluster_address(arguments.address)
     if address is None:  # what this machine has is known before Ray has started
-        _share_out(plan, core_count(), torch.cuda.device_count())
+        share_out(plan, core_count(), torch.cuda.device_count())
     storage = make_storage(earlier["storage_path"] if earlier else arguments.storage_path or f"results/{name}", plan)
     with removed_if_unused(storage), Store.open(arguments.store) as store:
         tables = RDBStorage(arguments.store)
@@ -75,8 +76,9 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
             heartbeat.begin()
         try:
             start_ray(address)
-            spec = plan.spec(name, *_share_out(plan, *available()))
-            require_ready_nodes(storage.url, cpus=spec.cpus_per_trial, gpus=spec.gpus_per_trial)
+            share = share_out(plan, *available())
+            require_ready_nodes(storage.url, cpus=share.cpus_per_trial, gpus=share.gpus_per_trial)
+            spec = plan.spec(name, *settle(plan, share))
             log.open_up()
             session = Session(spec, plan, store, tables, storage, heartbeat, earlier is not None, first)
             return _run(session, arguments, console, started)
@@ -100,21 +102,6 @@ def _planned(arguments: argparse.Namespace) -> tuple[dict[str, Any] | None, Plan
     if job:
         given["dataset_root"] = lasting_dataset_root(job, given, arguments.storage_path)
     return None, make_plan(given)
-
-
-def _share_out(plan: Plan, cores: int, gpus: int) -> tuple[int, float]:
-    """Concurrency and GPUs a trial gets."""
-    wanted = plan.flags.get("gpus_per_trial")
-    gpus_per_trial = wanted if wanted is not None else float(bool(gpus) and plan.config.device != "cpu")
-    require_device(plan.config.device, gpus_per_trial)
-    concurrency = require_resources(
-        cores,
-        gpus,
-        concurrency=plan.flags.get("concurrency"),
-        cpus=plan.cpus_per_trial,
-        gpus_per_trial=gpus_per_trial,
-    )
-    return concurrency, gpus_per_trial
 
 
 def _run(session: Session, arguments: argparse.Namespace, console: Console, started: float) -> int:

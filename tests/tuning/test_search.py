@@ -27,7 +27,9 @@ def test_what_is_not_given_is_none():
     [
         (["--nonsense"], "unrecognized arguments: --nonsense"),
         (["--trials", "0"], "expected a whole number above 0, got '0'"),
-        (["--gpus-per-trial", "1.5"], "expected a whole number, or a share below 1"),
+        (["--gpus-per-trial", "1.5"], "expected a whole number, a share below 1, or auto"),
+        (["--cpus-per-trial", "some"], "expected a whole number above 0, or auto, got 'some'"),
+        (["--cpus-per-trial", "auto", "--concurrency", "10000"], "more than fits"),
         (["--sampler", "grid"], "invalid choice: 'grid'"),
         (["--dataset", "nowhere"], "no data set 'nowhere'"),
         (["--set", "leaning_rate=1"], "did you mean 'learning_rate'"),
