@@ -111,14 +111,16 @@ def run_trials(
     storage: Storage,
     progress: Progress,
     stop: StopRequest,
+    trainable: type[tune.Trainable] = TrialWorker,
 ) -> None:
     """Run `trials` trials, and tell the journal what comes of each. Ray is started already.
 
     Args:
         earlier: what trials reported to earlier drivers of the study, for the pruner's rungs.
+        trainable: what trains, or seems to: it speaks as `TrialWorker` does.
     """
-    trainable = tune.with_parameters(
-        TrialWorker,
+    worker = tune.with_parameters(
+        trainable,
         setting=TrialSetting(dataset, spec.config, spec.study, storage, spec.trial_timeout_seconds),
         cores=spec.cpus_per_trial,
     )
@@ -128,7 +130,7 @@ def run_trials(
         replay(scheduler, spec.objective, earlier)
         verdicts = scheduler.verdicts
     tuner = tune.Tuner(
-        tune.with_resources(trainable, {"cpu": spec.cpus_per_trial, "gpu": spec.gpus_per_trial}),
+        tune.with_resources(worker, {"cpu": spec.cpus_per_trial, "gpu": spec.gpus_per_trial}),
         tune_config=tune.TuneConfig(
             search_alg=OptunaSearcher(study, spec.settings.space, spec.config, journal),
             scheduler=scheduler,

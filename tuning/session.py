@@ -16,6 +16,7 @@ import ray
 import torch
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
+from ray import tune
 from rich.console import Console
 
 from athwe.command_line import USER_ERROR
@@ -44,6 +45,7 @@ from tuning.spec import Spec, study_name
 from tuning.storage import Storage, is_full
 from tuning.store import DEFAULT_URL, Store, StoreError, display_url, now
 from tuning.summary import failures, json_line, next_commands, print_findings, print_summary, save_importances
+from tuning.trial import TrialWorker
 from tuning.warm_start import best_params
 
 logger = logging.getLogger(__name__)
@@ -63,15 +65,22 @@ class Session:
     is_resumed: bool
     first_params: list[dict[str, Any]]
     """What a new study tries first, beside the configuration at hand."""
+    trainable: type[tune.Trainable] = TrialWorker
 
 
-def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> int:
+def search(
+    arguments: argparse.Namespace,
+    console: Console,
+    log: ConsoleLog,
+    trainable: type[tune.Trainable] = TrialWorker,
+) -> int:
     """Run a search and print its summary; gives the exit code.
 
     Args:
         arguments: the command line.
         console: where people read.
         log: holds log lines back until the search is certain to start.
+        trainable: what trains, or seems to: it speaks as `TrialWorker` does.
 
     Raises:
         AthweError, StoreError: what the user can mend.
@@ -110,7 +119,7 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
             spec = plan.spec(name, *_share_out(plan, *available()))
             require_ready_nodes(storage.url, cpus=spec.cpus_per_trial, gpus=spec.gpus_per_trial)
             log.open_up()
-            session = Session(spec, plan, store, tables, storage, earlier is not None, first_params)
+            session = Session(spec, plan, store, tables, storage, earlier is not None, first_params, trainable)
             return _run(session, arguments, console, started)
         finally:
             ray.shutdown()
@@ -284,6 +293,7 @@ def _run(session: Session, arguments: argparse.Namespace, console: Console, star
     try:
         if remaining > 0:
             options = {"earlier": earlier, "storage": session.storage, "progress": progress, "stop": stop}
+            options["trainable"] = session.trainable
             with ends_when_full(stop, session.storage):
                 run_trials(spec, session.plan.dataset, study, journal, trials=remaining, **options)
     finally:
