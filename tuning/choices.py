@@ -6,3 +6,4 @@ SamplerName = Literal["tpe", "nsga2", "random"]
 PrunerName = Literal["asha", "none"]
 Cost = Literal["train_seconds", "parameters"]
 """What a trial costs: seconds of training, or how many numbers its model learns."""
+LogTarget = Literal["tensorboard", "mlflow", "wandb"]

@@ -10,10 +10,12 @@ from typing import Any
 
 from optuna import Study
 from ray import tune
+from ray.tune.execution.experiment_state import _ExperimentCheckpointManager
 
 from athwe.data import Dataset
 from tuning.callback import SearchCallback
 from tuning.journal import Journal
+from tuning.log_to import log_callbacks
 from tuning.progress import Progress
 from tuning.pruner import AuditedASHA, Report, make_scheduler, replay
 from tuning.results import ray_name
@@ -26,6 +28,10 @@ from tuning.trial import TrialSetting, TrialWorker
 logger = logging.getLogger(__name__)
 
 _TRIES_AFTER_A_LOST_WORKER = 2
+
+# After each checkpoint of a trial Ray would write down what it knows of all trials, which takes longer with each of
+# them. A search is resumed from the store, and nothing ever reads that.
+_ExperimentCheckpointManager.on_trial_checkpoint = lambda *_: None
 
 
 class StopRequest(tune.Stopper):
@@ -142,7 +148,10 @@ def run_trials(
         run_config=tune.RunConfig(
             name=f"{now():%Y%m%dT%H%M%S}",  # each driver of a study has a folder of its own
             **storage.for_ray(ray_name(spec.study)),
-            callbacks=[SearchCallback(journal, progress, verdicts, partial(stop.for_want_of_room, storage))],
+            callbacks=[
+                SearchCallback(journal, progress, verdicts, partial(stop.for_want_of_room, storage)),
+                *log_callbacks(spec.flags.get("log_to", ()), spec.study, storage),
+            ],
             stop=stop,
             failure_config=tune.FailureConfig(max_failures=_TRIES_AFTER_A_LOST_WORKER),
             checkpoint_config=tune.CheckpointConfig(num_to_keep=1),

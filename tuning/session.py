@@ -30,6 +30,7 @@ from tuning.earlier import reports_of
 from tuning.errors import SearchError
 from tuning.job import Job, current_job, lasting_dataset_root, require_lasting
 from tuning.journal import Journal
+from tuning.log_to import require_log_targets
 from tuning.plan import PATHS, STUDY_FLAGS, Plan, earlier_studies, make_plan, matching_study
 from tuning.preflight import require_ready_nodes
 from tuning.progress import Progress
@@ -45,6 +46,7 @@ from tuning.spec import Spec, study_name
 from tuning.storage import Storage, is_full
 from tuning.store import DEFAULT_URL, Store, StoreError, display_url, now
 from tuning.summary import failures, json_line, next_commands, print_findings, print_summary, save_importances
+from tuning.tables import open_tables
 from tuning.trial import TrialWorker
 from tuning.warm_start import best_params
 
@@ -105,9 +107,11 @@ def search(
     address = cluster_address(arguments.address)
     if address is None:  # what this machine has is known before Ray has started
         _share_out(plan, core_count(), torch.cuda.device_count())
-    storage = _make_storage(earlier["storage_path"] if earlier else arguments.storage_path or f"results/{name}", plan)
+    place = earlier["storage_path"] if earlier else arguments.storage_path or f"results/{name}"
+    require_log_targets(plan.flags.get("log_to", ()), place)
+    storage = _make_storage(place, plan)
     with _removed_if_unused(storage), Store.open(arguments.store) as store:
-        tables = RDBStorage(arguments.store)
+        tables = open_tables(arguments.store)
         if earlier is None:
             _require_new(store, tables, name)
         first_params = _first_params(arguments, store, plan)
