@@ -1,4 +1,4 @@
-"""What a search is without training: 1,000 trials of a stub through Ray Tune, Optuna, pruner, journal, store, retention.
+"""What a search is without training: 1,000 trials of a stub through Ray Tune, Optuna, pruner, journal and store.
 
     python benchmarks/machinery.py [--trials 1000] [--json]
 
@@ -146,7 +146,9 @@ def measure(store: Store, folder: Path, memory: MemoryWatch, asked: int) -> tupl
     facts = {
         "differences": differences[:5],
         "wall seconds": round(wall, 1),
-        "trials": dict(Counter(trials["state"] + trials["reason"].map(lambda why: f" ({why})" if isinstance(why, str) else ""))),
+        "trials": dict(
+            Counter(trials["state"] + trials["reason"].map(lambda why: f" ({why})" if isinstance(why, str) else ""))
+        ),
         "rows": rows,
         "resident MB of the driver": [round(early / 1e6), round(late / 1e6)],
         "summary, seconds": {name: round(seconds, 2) for name, seconds in summary.items()},

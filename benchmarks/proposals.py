@@ -9,10 +9,10 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
+from tuning.choices import SamplerName
 from tuning.sampler import make_sampler
 from tuning.search_study import SearchStudy
 from tuning.spec import SamplerSettings
-from tuning.choices import SamplerName
 
 _ASKS = 5
 
@@ -23,7 +23,9 @@ def ask_seconds(
     """Median wall seconds of a proposal after these trials, which a study in memory holds by their first value."""
     storage = optuna.storages.InMemoryStorage()
     study = optuna.create_study(study_name="proposals", storage=storage, direction=direction)
-    study.add_trials([_with_one_value(trial) for trial in trials if trial.number])  # the first may lie out of the ranges
+    study.add_trials(
+        [_with_one_value(trial) for trial in trials if trial.number]
+    )  # the first may lie out of the ranges
     study = SearchStudy("proposals", storage, sampler=make_sampler(SamplerSettings(name=sampler), seed=0))
     seconds = []
     for _ in range(_ASKS):

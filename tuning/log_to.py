@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ray.tune.logger import LoggerCallback
 
 from tuning.choices import LogTarget
 from tuning.errors import SearchError
+from tuning.results import log_name
 from tuning.storage import Storage
 
 logger = logging.getLogger(__name__)
@@ -38,9 +40,7 @@ def require_log_targets(targets: Collection[LogTarget], url: str) -> None:
     """
     for target in targets:
         if find_spec(_PACKAGES[target]) is None:
-            raise SearchError(
-                f"--log-to {target} needs the package {_PACKAGES[target]}: pip install 'athwe[{target}]'"
-            )
+            raise SearchError(f"--log-to {target} needs the package {_PACKAGES[target]}: pip install 'athwe[{target}]'")
     if "://" in url and "tensorboard" in targets:
         raise SearchError(f"--log-to tensorboard writes to a local --storage-path, not to {url}: leave it out")
     if "://" in url and "mlflow" in targets and not os.environ.get("MLFLOW_TRACKING_URI"):
@@ -91,7 +91,9 @@ def logged_metrics(result: Mapping[str, Any]) -> dict[str, float]:
     >>> logged_metrics({"valid/ndcg@10": 0.5, "epoch": 2, "pid": 7})
     {'valid/ndcg_at_10': 0.5, 'training_iteration': 2}
     """
-    metrics = {key: value for key, value in result.items() if "/" in key and isinstance(value, int | float)}
+    metrics: dict[str, float] = {
+        key: value for key, value in result.items() if "/" in key and isinstance(value, int | float)
+    }
     return {key.replace("@", "_at_"): value for key, value in metrics.items()} | {TRAINING_ITERATION: result["epoch"]}
 
 
@@ -127,14 +129,13 @@ class LogCallback(tune.Callback):
         logged = self._trials.setdefault(number, self._logged(trial))
         if self._target in _WITH_FOLDERS:
             self._tell(logged.init_local_path)
-        self._tell(lambda: self._tool and self._tool.log_trial_start(logged))  # type: ignore[arg-type]
+        self._tell_tool("log_trial_start", logged)
 
     def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict, **info: Any) -> None:
         """An epoch; the report of a failure has no metrics."""
         logged = self._trials.get(trial.config["number"])
         if logged and "epoch" in result:
-            metrics = logged_metrics(result)
-            self._tell(lambda: self._tool and self._tool.log_trial_result(iteration, logged, metrics))  # type: ignore[arg-type]
+            self._tell_tool("log_trial_result", iteration, logged, logged_metrics(result))
 
     def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         """The trial ended, or reported a failure as its last."""
@@ -147,9 +148,9 @@ class LogCallback(tune.Callback):
     def on_experiment_end(self, trials: list, **info: Any) -> None:
         """Trials in flight end with the run."""
         for logged in list(self._trials.values()):
-            self._tell(lambda logged=logged: self._tool and self._tool.log_trial_end(logged, failed=True))
+            self._tell_tool("log_trial_end", logged, True)
         self._trials.clear()
-        self._tell(lambda: self._tool and self._tool.on_experiment_end([]))
+        self._tell_tool("on_experiment_end", [])
 
     def __getstate__(self) -> dict[str, Any]:
         """Ray pickles its callbacks; open files cannot be pickled and are not needed there."""
@@ -158,13 +159,17 @@ class LogCallback(tune.Callback):
     def _end(self, trial: Any, failed: bool) -> None:
         logged = self._trials.pop(trial.config["number"], None)
         if logged:
-            self._tell(lambda: self._tool and self._tool.log_trial_end(logged, failed))  # type: ignore[arg-type]
+            self._tell_tool("log_trial_end", logged, failed)
 
     def _logged(self, trial: Any) -> LoggedTrial:
         number, storage = trial.config["number"], self._storage
-        folder = f"{self._target}/{self._study_name}/{trial_name(number)}"
+        folder = f"{log_name(self._target, self._study_name)}/{trial_name(number)}"
         path = storage.path(folder) if storage.is_local else trial.local_path
         return LoggedTrial(number, trial.trial_id, dict(trial.config["params"]), path, self._study_name)
+
+    def _tell_tool(self, event: str, *facts: Any) -> None:
+        if self._tool is not None:
+            self._tell(partial(getattr(self._tool, event), *facts))
 
     def _tell(self, hook: Callable[[], object]) -> None:
         if self._failures >= _MOST_FAILURES:
@@ -175,7 +180,9 @@ class LogCallback(tune.Callback):
         except Exception as error:  # whatever a tool raises: Ray would end the whole run
             self._failures += 1
             rest = "is told no more" if self._failures >= _MOST_FAILURES else "the search goes on"
-            logger.warning("%s failed, %s: %s", self._target, rest, " ".join(str(error).split()) or type(error).__name__)
+            logger.warning(
+                "%s failed, %s: %s", self._target, rest, " ".join(str(error).split()) or type(error).__name__
+            )
 
 
 def _tensorboard(study_name: str, storage: Storage) -> LoggerCallback:

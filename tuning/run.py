@@ -31,7 +31,7 @@ _TRIES_AFTER_A_LOST_WORKER = 2
 
 # After each checkpoint of a trial Ray would write down what it knows of all trials, which takes longer with each of
 # them. A search is resumed from the store, and nothing ever reads that.
-_ExperimentCheckpointManager.on_trial_checkpoint = lambda *_: None
+_ExperimentCheckpointManager.on_trial_checkpoint = lambda self, trial: None
 
 
 class StopRequest(tune.Stopper):

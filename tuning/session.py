@@ -108,7 +108,6 @@ def search(
     if address is None:  # what this machine has is known before Ray has started
         _share_out(plan, core_count(), torch.cuda.device_count())
     place = earlier["storage_path"] if earlier else arguments.storage_path or f"results/{name}"
-    require_log_targets(plan.flags.get("log_to", ()), place)
     storage = _make_storage(place, plan)
     with _removed_if_unused(storage), Store.open(arguments.store) as store:
         tables = open_tables(arguments.store)
@@ -175,6 +174,7 @@ def _first_params(arguments: argparse.Namespace, store: Store, plan: Plan) -> li
 
 def _make_storage(given: str, plan: Plan) -> Storage:
     storage = Storage.at(given)
+    require_log_targets(plan.flags.get("log_to", ()), storage.url)
     storage.require_writable()
     try:
         require_room(storage, plan.dataset, plan.config)
