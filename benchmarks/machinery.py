@@ -34,7 +34,7 @@ from tuning.store import Store
 STUDY, CONCURRENCY, EPOCHS = "machinery", 2, 9
 EARLY_TRIALS = 100
 """What the driver holds after these is what it may hold after all."""
-MOST_MEMORY, LEAST_ROWS_A_SECOND, MOST_SECONDS_A_TRIAL, MOST_SUMMARY = 1.25, 100, 0.4, 0.2
+MOST_MEMORY, LEAST_ROWS_A_SECOND, MOST_SECONDS_A_TRIAL, MOST_SUMMARY = 1.15, 100, 0.4, 0.2
 _SAMPLE_SECONDS = 0.2
 _PROPOSED_AFTER = (0.01, 0.1, 0.3, 1.0)
 """Shares of the trials after which a proposal of TPE is timed."""
