@@ -26,6 +26,12 @@ def _never_raises(hook: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
+def _forget_statistics(trial: Any) -> None:
+    """Ray keeps the means of every metric of every trial, two thirds of what a trial adds to the driver's memory."""
+    trial.run_metadata.metric_analysis.clear()
+    trial.run_metadata.metric_n_steps.clear()
+
+
 class SearchCallback(tune.Callback):
     """Lives in the driver, the only writer of the store."""
 
@@ -78,6 +84,7 @@ class SearchCallback(tune.Callback):
         record = self._journal.records[number]
         stopped = number in self._stopped
         self._ended(number, ending_of(trial.last_result or {}, record.best_value, stopped, record.over_limit))
+        _forget_statistics(trial)
 
     @_never_raises
     def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
@@ -85,6 +92,7 @@ class SearchCallback(tune.Callback):
         number = trial.config["number"]
         error = trial.get_pickled_error() or RuntimeError(trial.get_error() or "lost without a word")
         self._ended(number, failure_of(error))
+        _forget_statistics(trial)
 
     @_never_raises
     def on_trial_recover(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:

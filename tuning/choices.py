@@ -8,3 +8,4 @@ Cost = Literal["train_seconds", "parameters"]
 """What a trial costs: seconds of training, or how many numbers its model learns."""
 AUTO = "auto"
 """Cores or GPUs a trial are chosen from what a dry batch takes."""
+LogTarget = Literal["tensorboard", "mlflow", "wandb"]

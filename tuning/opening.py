@@ -8,17 +8,20 @@ from typing import Any
 import optuna
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
+from ray import tune
 
 from athwe.errors import AthweError
 from tuning.disk import require_room
 from tuning.driver import DRIVER, Heartbeat
 from tuning.errors import SearchError
+from tuning.log_to import require_log_targets
 from tuning.plan import Plan
 from tuning.sampler import make_sampler
 from tuning.search_study import SearchStudy
 from tuning.spec import Spec
 from tuning.storage import Storage
 from tuning.store import Store, StoreError, now
+from tuning.trial import TrialWorker
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Session:
     is_resumed: bool
     first_params: list[dict[str, Any]]
     """What a new study tries first, beside the configuration at hand."""
+    trainable: type[tune.Trainable] = TrialWorker
 
 
 def make_storage(given: str, plan: Plan) -> Storage:
@@ -43,6 +47,7 @@ def make_storage(given: str, plan: Plan) -> Storage:
         SearchError: it cannot, or has not.
     """
     storage = Storage.at(given)
+    require_log_targets(plan.flags.get("log_to", ()), storage.url)
     storage.require_writable()
     try:
         require_room(storage, plan.dataset, plan.config)

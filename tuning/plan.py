@@ -19,7 +19,7 @@ PATHS = ("config", "search_space", "dataset_root")
 STUDY_FLAGS = (
     *("dataset", *PATHS, "set", "trials", "epochs", "time_budget", "trial_timeout", "also_minimize"),
     *("concurrency", "cpus_per_trial", "gpus_per_trial", "sampler", "pruner", "audit_share", "seed"),
-    *("keep_models", "most_memory_gigabytes", "most_train_seconds"),
+    *("keep_models", "most_memory_gigabytes", "most_train_seconds", "log_to"),
 )
 """Flags that say what a study is; they are stored, so that `--resume --study NAME` needs no other."""
 

@@ -15,6 +15,7 @@ _ENVIRONMENT = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours, `run.py`
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # Ray's own book of trials, which nothing reads: the store has all of it
     "TUNE_FORCE_TRIAL_CLEANUP_S": "5",  # an epoch in flight does not hold up the end of a search
 }
 _OWN_RAY = {"RAY_AUTH_MODE": "token"}  # nobody else on this machine may talk to it; a cluster has a mode of its own

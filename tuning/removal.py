@@ -11,13 +11,15 @@ from optuna.storages import RDBStorage
 
 from tuning.driver import DRIVER, is_surely_dead
 from tuning.errors import SearchError
-from tuning.results import DIAGNOSTICS, MODELS, RECOMMENDATIONS, ray_name
+from tuning.results import DIAGNOSTICS, MODELS, RECOMMENDATIONS, log_name, ray_name
 from tuning.store import LIVE_SECONDS, Store
 
 _OF_TRIALS = (RECOMMENDATIONS, DIAGNOSTICS, MODELS, "hung")
 """Folders with a file or a folder a trial."""
-_SHARED = "data"
-"""Folder whose content no name says the study of: it goes with the last study in the storage path."""
+_SHARED = ("data", "mlflow")
+"""Folders whose content no name says the study of: they go with the last study in the storage path."""
+_OF_TOOLS = ("tensorboard", "wandb")
+"""Folders with a folder a study."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Files:
     """Files, and folders as a whole."""
     storage: Path
     is_shared: bool
-    """Whether other studies have results there; the data's folder stays for them."""
+    """Whether other studies have results there; the folders of all stay for them."""
 
     def size(self) -> tuple[int, int]:
         """Number of files, and their bytes."""
@@ -52,7 +54,8 @@ def own_files(store: Store, row: dict[str, Any]) -> Files:
     studies = store.studies()
     others = studies[(studies["storage_path"] == row["storage_path"]) & (studies["study_name"] != name)]
     is_shared = len(own) < len(of_trials) or not others.empty
-    whole = [storage / ray_name(name), *([] if is_shared else [storage / _SHARED])]
+    of_study = [ray_name(name), *(log_name(tool, name) for tool in _OF_TOOLS)]
+    whole = [storage / folder for folder in (*of_study, *(() if is_shared else _SHARED))]
     return Files((*own, *(folder for folder in whole if folder.is_dir())), storage, is_shared)
 
 
@@ -65,7 +68,7 @@ def remove_files(files: Files) -> None:
     try:
         for path in files.paths:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
-        for folder in (*(files.storage / name for name in (*_OF_TRIALS, _SHARED, "ray")), files.storage):
+        for folder in (*(files.storage / name for name in (*_OF_TRIALS, *_SHARED, *_OF_TOOLS, "ray")), files.storage):
             if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
                 folder.rmdir()
     except OSError as error:

@@ -37,6 +37,11 @@ def ray_name(study_name: str) -> str:
     return f"ray/{study_name}"
 
 
+def log_name(tool: str, study_name: str) -> str:
+    """Folder with what another tool keeps of the study, one folder a trial."""
+    return f"{tool}/{study_name}"
+
+
 def write_data(dataset: Dataset, storage: Storage) -> None:
     """Items and histories, once a data fingerprint, so that the dashboard needs no data set."""
     for kind, write in (("items", write_items), ("histories", write_histories)):

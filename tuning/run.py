@@ -10,11 +10,13 @@ from typing import Any
 
 from optuna import Study
 from ray import tune
+from ray.tune.execution.experiment_state import _ExperimentCheckpointManager
 
 from athwe.data import Dataset
 from tuning.callback import SearchCallback
 from tuning.driver import DRIVER
 from tuning.journal import Journal
+from tuning.log_to import log_callbacks
 from tuning.progress import Progress
 from tuning.pruner import AuditedASHA, Report, make_scheduler, replay
 from tuning.results import ray_name
@@ -27,6 +29,10 @@ from tuning.trial import TrialSetting, TrialWorker
 logger = logging.getLogger(__name__)
 
 _TRIES_AFTER_A_LOST_WORKER = 2
+
+# After each checkpoint of a trial Ray would write down what it knows of all trials, which takes longer with each of
+# them. A search is resumed from the store, and nothing ever reads that.
+_ExperimentCheckpointManager.on_trial_checkpoint = lambda self, trial: None
 
 
 class StopRequest(tune.Stopper):
@@ -112,14 +118,16 @@ def run_trials(
     storage: Storage,
     progress: Progress,
     stop: StopRequest,
+    trainable: type[tune.Trainable] = TrialWorker,
 ) -> None:
     """Run `trials` trials, and tell the journal what comes of each. Ray is started already.
 
     Args:
         earlier: what trials reported to earlier drivers of the study, for the pruner's rungs.
+        trainable: what trains, or seems to: it speaks as `TrialWorker` does.
     """
-    trainable = tune.with_parameters(
-        TrialWorker,
+    worker = tune.with_parameters(
+        trainable,
         setting=TrialSetting(dataset, spec.config, spec.study, storage, spec.trial_timeout_seconds, DRIVER.split()[-1]),
         cores=spec.cpus_per_trial,
     )
@@ -129,7 +137,7 @@ def run_trials(
         replay(scheduler, spec.objective, earlier)
         verdicts = scheduler.verdicts
     tuner = tune.Tuner(
-        tune.with_resources(trainable, {"cpu": spec.cpus_per_trial, "gpu": spec.gpus_per_trial}),
+        tune.with_resources(worker, {"cpu": spec.cpus_per_trial, "gpu": spec.gpus_per_trial}),
         tune_config=tune.TuneConfig(
             search_alg=OptunaSearcher(study, spec.settings.space, spec.config, journal),
             scheduler=scheduler,
@@ -141,7 +149,10 @@ def run_trials(
         run_config=tune.RunConfig(
             name=f"{now():%Y%m%dT%H%M%S}",  # each driver of a study has a folder of its own
             **storage.for_ray(ray_name(spec.study)),
-            callbacks=[SearchCallback(journal, progress, verdicts, partial(stop.for_want_of_room, storage))],
+            callbacks=[
+                SearchCallback(journal, progress, verdicts, partial(stop.for_want_of_room, storage)),
+                *log_callbacks(spec.flags.get("log_to", ()), spec.study, storage),
+            ],
             stop=stop,
             failure_config=tune.FailureConfig(max_failures=_TRIES_AFTER_A_LOST_WORKER),
             # Two, since the store may hear of the newer one late: what it names is there.

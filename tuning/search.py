@@ -15,7 +15,7 @@ from rich.console import Console
 from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, positive_int
 from athwe.errors import AthweError
 from tuning.address import wanted_address
-from tuning.choices import AUTO, Cost, PrunerName, SamplerName
+from tuning.choices import AUTO, Cost, LogTarget, PrunerName, SamplerName
 from tuning.errors import NotReadyError
 from tuning.quiet import ConsoleLog, be_quiet
 from tuning.store import DEFAULT_URL, StoreError
@@ -57,6 +57,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--extend", type=positive_int, metavar="N", help="go on with --study, finished or not, for N more trials")
     add("--retry-failed", action="store_true", help="with --resume: run failed trials once more, from their start")
     add("--warm-start", metavar="STUDY", help="try the best trials of another study of this store first")
+    tools = ",".join(get_args(LogTarget))
+    add("--log-to", type=_log_targets, metavar="TOOL[,TOOL]", help=f"log trials there, too: any of {tools}")
     add("--json", action="store_true", help="one line of JSON on standard output, everything else on standard error")
     return parser.parse_args(argv)
 
@@ -101,6 +103,16 @@ def _cores(text: str) -> int | str:
 def _share(text: str) -> float | str:
     expected = "a whole number, a share below 1, or auto"
     return text if text == AUTO else _number(float, text, expected, lambda value: 0 <= value < 1 or value % 1 == 0)
+
+
+def _log_targets(text: str) -> list[str]:
+    """No tool where the text is empty, so that a study that logs can be resumed without."""
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    known = get_args(LogTarget)
+    for name in names:
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"expected {', '.join(known)}, or several with commas, got {name!r}")
+    return names
 
 
 def _number(kind: type, text: str, expected: str, fits: Any) -> Any:

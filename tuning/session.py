@@ -9,7 +9,7 @@ from typing import Any
 
 import ray
 import torch
-from optuna.storages import RDBStorage
+from ray import tune
 from rich.console import Console
 
 from athwe.command_line import USER_ERROR
@@ -38,19 +38,27 @@ from tuning.spec import study_name
 from tuning.storage import is_full
 from tuning.store import DEFAULT_URL, Store, display_url, now
 from tuning.summary import failures, json_line, next_commands, print_findings, print_summary, save_importances
+from tuning.tables import open_tables
+from tuning.trial import TrialWorker
 
 logger = logging.getLogger(__name__)
 
 OK, ALL_FAILED, INTERRUPTED = 0, 1, 130
 
 
-def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> int:
+def search(
+    arguments: argparse.Namespace,
+    console: Console,
+    log: ConsoleLog,
+    trainable: type[tune.Trainable] = TrialWorker,
+) -> int:
     """Run a search and print its summary; gives the exit code.
 
     Args:
         arguments: the command line.
         console: where people read.
         log: holds log lines back until the search is certain to start.
+        trainable: what trains, or seems to: it speaks as `TrialWorker` does.
 
     Raises:
         AthweError, StoreError: what the user can mend.
@@ -64,7 +72,7 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
         share_out(plan, core_count(), torch.cuda.device_count())
     storage = make_storage(earlier["storage_path"] if earlier else arguments.storage_path or f"results/{name}", plan)
     with removed_if_unused(storage), Store.open(arguments.store) as store:
-        tables = RDBStorage(arguments.store)
+        tables = open_tables(arguments.store)
         if earlier is None:
             require_new(store, tables, name)
         first = first_params(arguments, store, plan)
@@ -80,7 +88,7 @@ def search(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
             require_ready_nodes(storage.url, cpus=share.cpus_per_trial, gpus=share.gpus_per_trial)
             spec = plan.spec(name, *settle(plan, share))
             log.open_up()
-            session = Session(spec, plan, store, tables, storage, heartbeat, earlier is not None, first)
+            session = Session(spec, plan, store, tables, storage, heartbeat, earlier is not None, first, trainable)
             return _run(session, arguments, console, started)
         finally:
             heartbeat.end()
@@ -125,6 +133,7 @@ def _run(session: Session, arguments: argparse.Namespace, console: Console, star
     try:
         if remaining > 0:
             options = {"earlier": earlier, "storage": session.storage, "progress": progress, "stop": stop}
+            options["trainable"] = session.trainable
             with ends_when_full(stop, session.storage):
                 run_trials(spec, session.plan.dataset, study, journal, trials=remaining, **options)
     finally:

@@ -167,7 +167,7 @@ def _what_goes(name: str, counts: dict[str, int], optuna_trials: int, files: "Fi
         return f"{text}; its files stay"
     number, size = files.size()
     text += f"; and {number:,} files ({size / 1e6:,.1f} MB) in {files.storage}"
-    return f"{text}, where data and ray stay for another study" if files.is_shared else text
+    return f"{text}, where the folders of all studies stay for another one" if files.is_shared else text
 
 
 def _is_wanted() -> bool:

@@ -15,6 +15,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 from ray.exceptions import ActorDiedError, NodeDiedError, OutOfMemoryError
+from ray.tune.trainable.metadata import _TrainingRunMetadata
 from rich.console import Console
 from tiny_search import OBJECTIVE, disk_at, epoch
 
@@ -106,6 +107,9 @@ _LOST: dict[str, Exception] = {
 class RayTrial(SimpleNamespace):
     """What the callback reads of a Ray trial."""
 
+    def __init__(self, **facts: Any):
+        super().__init__(run_metadata=_TrainingRunMetadata(), **facts)
+
     def get_pickled_error(self) -> Exception | None:
         return self.lost
 
@@ -124,7 +128,7 @@ def tell_every_ending(store: Store, url: str, folder: Path, also_minimize: Seque
     for name, ending in ENDINGS.items():
         if name == "killed driver":  # another one takes the study up
             teller.begin(ending.values)
-            requeue_unfinished(store, study)
+            requeue_unfinished(store, study, DISTRIBUTIONS, lambda path: path)
             journal.load()
         else:
             teller.tell(name, ending)

@@ -4,6 +4,7 @@ from typing import Any
 import optuna
 import pytest
 from ray import cloudpickle
+from ray.tune.trainable.metadata import _TrainingRunMetadata
 from rich.console import Console
 from tiny_search import both, epoch, run
 
@@ -16,6 +17,10 @@ from tuning.store import Store
 
 class LostTrial(SimpleNamespace):
     """What the callback reads of a Ray trial."""
+
+    def __init__(self, **facts: Any):
+        super().__init__(run_metadata=_TrainingRunMetadata(), **facts)
+        self.run_metadata.update_metric("valid/ndcg@10", 0.2)
 
     def get_pickled_error(self) -> Exception | None:
         return None
@@ -54,6 +59,7 @@ def test_the_way_ray_ends_a_trial_becomes_its_state(
     callback.on_trial_complete(2, [], trial)
     row, optuna_trial = both(store, study, number)
     assert (row["state"], optuna_trial.state.name) == (state, state)
+    assert not trial.run_metadata.metric_analysis and not trial.run_metadata.metric_n_steps
 
 
 def test_a_failure_that_the_worker_reported_is_told(

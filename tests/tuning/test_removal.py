@@ -47,6 +47,8 @@ def test_a_study_owns_its_results_and_what_it_shares_with_nobody(store: Store, t
     row = a_study(store, "a", storage)
     own = [*results(storage, "a.0"), *results(storage, "a.11")]
     own += [write(storage / "data" / "abc" / "items.parquet"), write(storage / "ray" / "a" / "run" / "state.json")]
+    own += [write(storage / tool / "a" / "trial-00000" / "events") for tool in ("tensorboard", "wandb")]
+    own += [write(storage / "mlflow" / "mlflow.db")]
     files = own_files(store, row)
     assert (files.is_shared, files.size()) == (False, (len(own), 5 * len(own)))
     remove_files(files)
@@ -67,7 +69,12 @@ def test_the_results_of_another_study_stay_with_their_data(store: Store, tmp_pat
     storage = tmp_path / "files"
     row = a_study(store, "a", storage)
     results(storage, "a.1")
+    write(storage / "tensorboard" / "a" / "trial-00001" / "events")
     theirs = [*results(storage, f"{name}.0"), write(storage / "data" / "abc" / "items.parquet")]
+    theirs += [
+        write(storage / "mlflow" / "mlflow.db"),
+        write(storage / "tensorboard" / name / "trial-00000" / "events"),
+    ]
     files = own_files(store, row)
     assert files.is_shared
     remove_files(files)
