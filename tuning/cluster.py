@@ -1,6 +1,7 @@
 """The Ray that a search runs on: one of its own on this machine, or a cluster it attaches to."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import ray
@@ -8,6 +9,7 @@ from ray._private import services, worker
 from ray.exceptions import RayError
 
 from tuning.errors import SearchError
+from tuning.nodes import Node, trials_at_once
 from tuning.provenance import core_count
 
 _LOOPBACK = "127.0.0.1"
@@ -36,29 +38,39 @@ def start_ray(address: str | None) -> None:
         raise SearchError(f"cannot attach to the Ray cluster at {address}: {reason}") from None
 
 
-def available() -> tuple[int, int]:
-    """Cores and GPUs of all nodes."""
-    resources = ray.cluster_resources()
-    return int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
+def available() -> list[Node]:
+    """What each node has."""
+    resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [Node(int(each.get("CPU", 0)), int(each.get("GPU", 0))) for each in resources]
 
 
-def require_resources(cores: int, gpus: int, *, concurrency: int | None, cpus: int, gpus_per_trial: float) -> int:
+def require_resources(nodes: Sequence[Node], *, concurrency: int | None, cpus: int, gpus_per_trial: float) -> int:
     """The concurrency to run with: as given, or as many trials as fit.
 
     Raises:
         SearchError: one trial or that many at once need more than there is.
     """
-    if cpus > cores:
-        raise SearchError(f"--cpus-per-trial {cpus} is above the {cores} cores there are")
-    if gpus_per_trial > gpus:
-        raise SearchError(f"--gpus-per-trial {gpus_per_trial:g} asks for GPUs, there are {gpus}")
-    fitting = cores // cpus if not gpus_per_trial else min(cores // cpus, int(gpus / gpus_per_trial))
+    most_cores, most_gpus = (max((node[index] for node in nodes), default=0) for index in (0, 1))
+    if cpus > most_cores:
+        raise SearchError(f"--cpus-per-trial {cpus} is above the {most_cores} cores there are{_each(nodes)}")
+    if gpus_per_trial > most_gpus:
+        raise SearchError(f"--gpus-per-trial {gpus_per_trial:g} asks for GPUs, there are {most_gpus}{_each(nodes)}")
+    fitting = trials_at_once(nodes, cpus, gpus_per_trial)
+    if not fitting:
+        raise SearchError(
+            f"no node has the {cpus} cores and {gpus_per_trial:g} GPUs of a trial: give less of --cpus-per-trial"
+        )
     if concurrency and concurrency > fitting:
+        cores, gpus = (sum(node[index] for node in nodes) for index in (0, 1))
         raise SearchError(
             f"--concurrency {concurrency} is more than fits into {cores} cores and {gpus} GPUs: {fitting} trials "
             f"of {cpus} cores and {gpus_per_trial:g} GPUs"
         )
     return concurrency or fitting
+
+
+def _each(nodes: Sequence[Node]) -> str:
+    return " on one node" if len(nodes) > 1 else ""
 
 
 def require_device(device: str, gpus_per_trial: float) -> None:

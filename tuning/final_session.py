@@ -5,7 +5,7 @@ import getpass
 import os
 import shlex
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -30,6 +30,7 @@ from tuning.finalists import (
     shown_metrics,
 )
 from tuning.ledger import Ledger
+from tuning.nodes import Node
 from tuning.provenance import core_count
 from tuning.quiet import ConsoleLog, silence_loggers
 from tuning.spec import Spec
@@ -103,10 +104,10 @@ def _run_missing(
     dataset = study.load_dataset(arguments.dataset_root)
     address = cluster_address(arguments.address)
     if address is None:  # what this machine has is known before Ray has started
-        _share_out(spec, arguments, core_count(), torch.cuda.device_count())
+        _share_out(spec, arguments, [Node(core_count(), torch.cuda.device_count())])
     start_ray(address)
     try:
-        share = _share_out(spec, arguments, *available())
+        share = _share_out(spec, arguments, available())
         log.open_up()
         facts = {"evaluated_by": _evaluated_by(arguments), "mask_seen": spec.config.mask_seen}
         with Store.open(arguments.store) as store, Ledger(store, study.name, DRIVER, facts) as ledger:
@@ -119,14 +120,12 @@ def _run_missing(
         ray.shutdown()
 
 
-def _share_out(spec: Spec, arguments: argparse.Namespace, cores: int, gpus: int) -> dict[str, Any]:
+def _share_out(spec: Spec, arguments: argparse.Namespace, nodes: Sequence[Node]) -> dict[str, Any]:
     """Runs at once, cores and GPUs of each: as a trial of the search had them, as far as there are GPUs here."""
     cpus = arguments.cpus_per_trial or spec.cpus_per_trial
-    gpus_per_run = spec.gpus_per_trial if gpus else 0.0
+    gpus_per_run = spec.gpus_per_trial if any(node.gpus for node in nodes) else 0.0
     require_device(spec.config.device, gpus_per_run)
-    concurrency = require_resources(
-        cores, gpus, concurrency=arguments.concurrency, cpus=cpus, gpus_per_trial=gpus_per_run
-    )
+    concurrency = require_resources(nodes, concurrency=arguments.concurrency, cpus=cpus, gpus_per_trial=gpus_per_run)
     return {"concurrency": concurrency, "cpus": cpus, "gpus": gpus_per_run}
 
 

@@ -22,6 +22,7 @@ from tuning.earlier import reports_of
 from tuning.errors import SearchError
 from tuning.job import current_job, lasting_dataset_root, require_lasting
 from tuning.journal import Journal
+from tuning.nodes import Node
 from tuning.opening import Session, make_storage, open_study, removed_if_unused, require_new
 from tuning.plan import Plan, make_plan
 from tuning.preflight import require_ready_nodes
@@ -38,7 +39,7 @@ from tuning.spec import study_name
 from tuning.storage import is_full
 from tuning.store import DEFAULT_URL, Store, display_url, now
 from tuning.summary import failures, json_line, next_commands, print_findings, print_summary, save_importances
-from tuning.tables import open_tables
+from tuning.tables import one_line_errors, open_tables
 from tuning.trial import TrialWorker
 
 logger = logging.getLogger(__name__)
@@ -69,9 +70,9 @@ def search(
     name = earlier["study_name"] if earlier else study_name(arguments.study, plan.dataset.name)
     address = cluster_address(arguments.address)
     if address is None:  # what this machine has is known before Ray has started
-        share_out(plan, core_count(), torch.cuda.device_count())
+        share_out(plan, [Node(core_count(), torch.cuda.device_count())])
     storage = make_storage(earlier["storage_path"] if earlier else arguments.storage_path or f"results/{name}", plan)
-    with removed_if_unused(storage), Store.open(arguments.store) as store:
+    with one_line_errors(arguments.store), removed_if_unused(storage), Store.open(arguments.store) as store:
         tables = open_tables(arguments.store)
         if earlier is None:
             require_new(store, tables, name)
@@ -84,7 +85,7 @@ def search(
             heartbeat.begin()
         try:
             start_ray(address)
-            share = share_out(plan, *available())
+            share = share_out(plan, available())
             require_ready_nodes(storage.url, cpus=share.cpus_per_trial, gpus=share.gpus_per_trial)
             spec = plan.spec(name, *settle(plan, share))
             log.open_up()

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from athwe.config import Config
 from athwe.config_files import override_config
 from athwe.errors import ConfigError
+from tuning.nodes import Node, trials_at_once
 from tuning.space import CategoricalParameter, Parameter, SearchSpace
 
 RESERVE = 1.2
@@ -29,13 +30,6 @@ class Share(NamedTuple):
     concurrency: int
     gpus_per_trial: float
     cpus_per_trial: int
-
-
-class Node(NamedTuple):
-    """What a machine has."""
-
-    cores: int
-    gpus: int
 
 
 @dataclass(frozen=True)
@@ -83,18 +77,6 @@ def choose_gpu_share(at_hand: Measured, largest: Measured | None, most: int) -> 
 def most_on_a_gpu(nodes: Sequence[Node], cpus: int) -> int:
     """How many trials a GPU can be shared by: no more than there are cores for, on any node that has GPUs."""
     return max(1, min((node.cores // cpus // node.gpus for node in nodes if node.gpus), default=1))
-
-
-def trials_at_once(nodes: Sequence[Node], cpus: int, gpus_per_trial: float) -> int:
-    """How many trials fit; one is never on two nodes.
-
-    >>> trials_at_once([Node(4, 1), Node(3, 0)], 2, 0), trials_at_once([Node(4, 1), Node(3, 0)], 1, 0.3333)
-    (3, 3)
-    """
-    return sum(
-        min(node.cores // cpus, int(node.gpus / gpus_per_trial)) if gpus_per_trial else node.cores // cpus
-        for node in nodes
-    )
 
 
 def core_counts(cores: int) -> list[int]:

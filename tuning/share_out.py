@@ -1,6 +1,7 @@
 """From flags to what one trial gets of the machines; what is `auto` is chosen from dry batches, and said in the log."""
 
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 
 import ray
@@ -8,11 +9,11 @@ import ray
 from tuning.choices import AUTO
 from tuning.cluster import available, require_device, require_resources
 from tuning.dry_batch import OutOfMemory, run_dry_batch
+from tuning.nodes import Node
 from tuning.plan import Plan
 from tuning.share import (
     MOST_ON_A_GPU,
     Measured,
-    Node,
     Share,
     choose_gpu_share,
     core_counts,
@@ -24,18 +25,16 @@ from tuning.share import (
 logger = logging.getLogger(__name__)
 
 
-def share_out(plan: Plan, cores: int, gpus: int) -> Share:
-    """What a trial gets of so many cores and GPUs; `auto` is the least that it may come to.
+def share_out(plan: Plan, nodes: Sequence[Node]) -> Share:
+    """What a trial gets of these machines; `auto` is the least that it may come to.
 
     Raises:
         SearchError: one trial, or as many at once as were asked for, need more than there is.
     """
-    most_gpus = float(bool(gpus) and plan.config.device != "cpu")
+    most_gpus = float(any(node.gpus for node in nodes) and plan.config.device != "cpu")
     cpus, gpus_per_trial = plan.flags.get("cpus_per_trial", 1), plan.flags.get("gpus_per_trial", most_gpus)
     least_cpus = 1 if cpus == AUTO else cpus
-    return _fitting(
-        plan, cores, gpus, least_cpus, most_gpus / MOST_ON_A_GPU if gpus_per_trial == AUTO else gpus_per_trial
-    )
+    return _fitting(plan, nodes, least_cpus, most_gpus / MOST_ON_A_GPU if gpus_per_trial == AUTO else gpus_per_trial)
 
 
 def settle(plan: Plan, share: Share) -> Share:
@@ -51,7 +50,7 @@ def settle(plan: Plan, share: Share) -> Share:
     if not (chooses_cpus or chooses_gpus):
         return share
     gpus, cpus = 1.0 if chooses_gpus else share.gpus_per_trial, share.cpus_per_trial
-    nodes = [node for node in _nodes() if node.gpus or not gpus]
+    nodes = [node for node in available() if node.gpus or not gpus]
     dataset = ray.put(plan.dataset)
     counts = core_counts(max(node.cores for node in nodes)) if chooses_cpus else [cpus]
     at_hand = run_dry_batch(plan.config, dataset, counts, gpus)
@@ -63,7 +62,7 @@ def settle(plan: Plan, share: Share) -> Share:
             at_hand.step_seconds, nodes, gpus_per_trial=gpus, concurrency=wanted, trials=plan.settings.trials
         )
         logger.info("cpus-per-trial %d: a step takes %s", cpus, in_words(at_hand.step_seconds))
-    return _fitting(plan, *available(), cpus, gpus)
+    return _fitting(plan, available(), cpus, gpus)
 
 
 def in_words(step_seconds: dict[int, float]) -> str:
@@ -87,14 +86,9 @@ def _choose_gpus(plan: Plan, dataset: ray.ObjectRef, at_hand: Measured, most: in
     return share
 
 
-def _fitting(plan: Plan, cores: int, gpus: int, cpus: int, gpus_per_trial: float) -> Share:
+def _fitting(plan: Plan, nodes: Sequence[Node], cpus: int, gpus_per_trial: float) -> Share:
     require_device(plan.config.device, gpus_per_trial)
     concurrency = require_resources(
-        cores, gpus, concurrency=plan.flags.get("concurrency"), cpus=cpus, gpus_per_trial=gpus_per_trial
+        nodes, concurrency=plan.flags.get("concurrency"), cpus=cpus, gpus_per_trial=gpus_per_trial
     )
     return Share(concurrency, gpus_per_trial, cpus)
-
-
-def _nodes() -> list[Node]:
-    resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return [Node(int(each.get("CPU", 0)), int(each.get("GPU", 0))) for each in resources]

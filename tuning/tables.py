@@ -1,7 +1,14 @@
 """Optuna's tables, which lie beside ours in the same database."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
+
+from tuning.connection import StoreError, display_url, reason_of
 
 
 def open_tables(url: str) -> RDBStorage:
@@ -19,3 +26,16 @@ def open_tables(url: str) -> RDBStorage:
 
         tables.engine.dispose()  # connections that were made without it
     return tables
+
+
+@contextmanager
+def one_line_errors(url: str) -> Iterator[None]:
+    """Within, a database that Optuna cannot reach is told like one that we cannot reach.
+
+    Raises:
+        StoreError: what the database said.
+    """
+    try:
+        yield
+    except (StorageInternalError, SQLAlchemyError) as error:
+        raise StoreError(f"the store {display_url(url)} failed: {reason_of(error.__cause__ or error)}") from error

@@ -12,6 +12,7 @@ from search_process import agreeing_trials, search, search_command, url
 from tuning import share_out as module
 from tuning.dry_batch import OutOfMemory, run_dry_batch
 from tuning.errors import SearchError
+from tuning.nodes import Node
 from tuning.plan import Plan
 from tuning.schema import COMPLETE
 from tuning.share import Share
@@ -59,7 +60,7 @@ class TestDryBatches:
         self, plan: Plan, tiny_root: Path, caplog: pytest.LogCaptureFixture
     ):
         anywhere = Plan(plan.config.model_copy(update={"device": "auto"}), plan.settings, plan.dataset, plan.flags)
-        least = share_out(anywhere, 2, 1)
+        least = share_out(anywhere, [Node(2, 1)])
         assert least == Share(2, 0.125, 1)
         with caplog.at_level("INFO", logger="tuning"):
             chosen = settle(anywhere, least)
@@ -71,14 +72,14 @@ class TestDryBatches:
 
 def test_nothing_is_measured_for_numbers_and_no_gpu_means_none(tiny_root: Path):
     given = tiny_plan(tiny_root, cpus_per_trial=2, gpus_per_trial="auto")
-    share = share_out(given, 4, 0)
+    share = share_out(given, [Node(4, 0)])
     assert settle(given, share) == share == Share(2, 0.0, 2)  # there is no Ray here
     on_cpu = tiny_plan(tiny_root, gpus_per_trial="auto")
-    assert share_out(on_cpu, 4, 2) == Share(4, 0.0, 1)  # its configuration says device=cpu
+    assert share_out(on_cpu, [Node(4, 2)]) == Share(4, 0.0, 1)  # its configuration says device=cpu
     on_gpu = tiny_plan(tiny_root, gpus_per_trial="auto")
     on_gpu = Plan(on_gpu.config.model_copy(update={"device": "cuda"}), on_gpu.settings, on_gpu.dataset, on_gpu.flags)
     with pytest.raises(SearchError, match="needs a GPU in every trial"):
-        share_out(on_gpu, 4, 0)
+        share_out(on_gpu, [Node(4, 0)])
 
 
 def test_a_search_chooses_and_says_so_and_chooses_anew_when_it_is_resumed(tiny_root: Path, tmp_path: Path):
