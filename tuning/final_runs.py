@@ -2,7 +2,7 @@
 
 import traceback
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from athwe.training.trainer import Trainer
 from tuning.endings import failure_of
 from tuning.finalists import FinalRun
 from tuning.schema import WORKER_LOST
+from tuning.signals import on_interrupt
 from tuning.worker import forget_trial, import_ahead, limit_threads
 
 _TRIES_AFTER_A_LOST_WORKER = 2
@@ -90,7 +91,29 @@ def run_finals(
     cpus: int,
     gpus: float,
 ) -> None:
-    """Work through the runs. Ray is started already; a run whose worker was lost begins anew, twice at most."""
+    """Work through the runs. Ray is started already; a run whose worker was lost begins anew, twice at most.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; what was looked at by then is told.
+    """
+    interrupted: list[bool] = []
+    with on_interrupt(lambda: interrupted.append(True)):
+        for _ in _working(runs, dataset, config, listener, concurrency=concurrency, cpus=cpus, gpus=gpus):
+            if interrupted:
+                raise KeyboardInterrupt
+
+
+def _working(
+    runs: Sequence[FinalRun],
+    dataset: Dataset,
+    config: Config,
+    listener: Listener,
+    *,
+    concurrency: int,
+    cpus: int,
+    gpus: float,
+) -> Iterator[None]:
+    """Once every tick."""
     shared = ray.put(dataset)
     waiting, idle = deque((run, 0) for run in runs), list[Any]()
     at_work: dict[ray.ObjectRef, _Seat] = {}
@@ -102,6 +125,7 @@ def run_finals(
             at_work[seat.worker.step.remote()] = seat
         ready, _ = ray.wait(list(at_work), timeout=_TICK_SECONDS)
         listener.tick()
+        yield
         for reference in ready:
             seat = at_work.pop(reference)
             try:

@@ -1,7 +1,6 @@
 """Run a study's trials on Ray: scheduler, searcher and callback put together, and a stop that can be asked for."""
 
 import logging
-import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from tuning.progress import Progress
 from tuning.pruner import AuditedASHA, Report, make_scheduler, replay
 from tuning.results import ray_name
 from tuning.sampler import OptunaSearcher
+from tuning.signals import on_interrupt
 from tuning.spec import Spec
 from tuning.storage import Storage, is_full
 from tuning.store import now
@@ -53,6 +53,7 @@ class StopRequest(tune.Stopper):
     def interrupt(self) -> None:
         """Ask for an end, as Ctrl-C does."""
         self.interrupted, self.why = True, "the search was interrupted"
+        logger.warning("stopping: trials in flight keep their last checkpoint; once more ends at once")
 
     def for_want_of_room(self, storage: Storage) -> None:
         """Ask for an end, since no trial can write any more."""
@@ -76,24 +77,6 @@ class StopRequest(tune.Stopper):
         if self.why is None and self._journal is not None and self._journal.was_taken_over:
             self.why = "another driver has taken the study over, since this one was silent for too long"
         return self.why is not None
-
-
-@contextmanager
-def interrupts(stop: StopRequest) -> Iterator[None]:
-    """Within, Ctrl-C and SIGTERM ask for a stop; a second one ends at once, as `KeyboardInterrupt`."""
-
-    def handle(number: int, frame: Any) -> None:
-        if stop.interrupted:
-            raise KeyboardInterrupt
-        stop.interrupt()
-        logger.warning("stopping: trials in flight keep their last checkpoint; once more ends at once")
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -160,5 +143,5 @@ def run_trials(
             verbose=0,
         ),
     )
-    with progress, interrupts(stop):
+    with progress, on_interrupt(stop.interrupt):
         tuner.fit()
