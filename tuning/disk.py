@@ -24,6 +24,9 @@ from tuning.storage import Storage
 
 logger = logging.getLogger(__name__)
 
+_STATE = "checkpoint_"
+"""What Ray's names of a trial's training states begin with."""
+
 
 @dataclass(frozen=True)
 class DiskRules:
@@ -90,7 +93,7 @@ class Disk:
         if name is None or self.storage.exists(name):
             return path  # elsewhere nothing is known of it
         trial = name.rpartition("/")[0]
-        states = [state for state in self._listed(trial) if state.startswith("checkpoint_")]
+        states = [state for state in self._listed(trial) if state.startswith(_STATE)]
         return self.storage.path(f"{trial}/{states[-1]}") if states else None
 
     def delete_models(self, trials: Mapping[int, Trial]) -> None:
@@ -108,6 +111,11 @@ class Disk:
                 logger.warning("the checkpoint %s is not below the storage path and stays", path)
             else:
                 self._delete(name)
+                folder, _, state = name.rpartition("/")
+                if state.startswith(_STATE):  # Ray keeps an earlier one beside it
+                    for other in self._listed(folder):
+                        if other.startswith(_STATE):
+                            self._delete(f"{folder}/{other}")
 
     def state_budget(self, number: int, checkpoint: str | None) -> None:
         """Say once, when the first files of a trial are there, what the study comes to."""

@@ -127,3 +127,17 @@ def test_the_budget_is_said_once(
     assert lines[0].startswith(
         "on disk at most 5.6 kB if every trial is as large as this one: 3 models of 1.0 kB, 2 training states of 1.0 kB"
     )
+
+
+def test_the_state_that_ray_keeps_beside_the_last_one_goes_with_it(
+    journal: Journal, study: optuna.Study, tmp_path: Path
+):
+    state = files(tmp_path, 0)
+    earlier = state.with_name("checkpoint_000007")
+    earlier.mkdir()
+    other = state.with_name("result.json")
+    other.touch()
+    number = run(journal, study, 0.5)
+    journal.checkpointed(number, str(state))
+    journal.ended(number, Ending(COMPLETE))
+    assert not state.exists() and not earlier.exists() and other.exists()
