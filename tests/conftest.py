@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import torch
 
+os.environ.setdefault("RAY_AUTH_MODE", "token")  # as a search does; Ray keeps what it finds when it is first asked
+
 from athwe.config import Config
 from athwe.data import Dataset, load_dataset
 
