@@ -2,7 +2,7 @@
 
 import traceback
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -96,48 +96,33 @@ def run_finals(
     Raises:
         KeyboardInterrupt: Ctrl-C; what was looked at by then is told.
     """
-    interrupted: list[bool] = []
-    with on_interrupt(lambda: interrupted.append(True)):
-        for _ in _working(runs, dataset, config, listener, concurrency=concurrency, cpus=cpus, gpus=gpus):
-            if interrupted:
-                raise KeyboardInterrupt
-
-
-def _working(
-    runs: Sequence[FinalRun],
-    dataset: Dataset,
-    config: Config,
-    listener: Listener,
-    *,
-    concurrency: int,
-    cpus: int,
-    gpus: float,
-) -> Iterator[None]:
-    """Once every tick."""
     shared = ray.put(dataset)
     waiting, idle = deque((run, 0) for run in runs), list[Any]()
     at_work: dict[ray.ObjectRef, _Seat] = {}
     new_worker = ray.remote(FinalWorker).options(num_cpus=cpus, num_gpus=gpus).remote
-    while waiting or at_work:
-        while waiting and len(at_work) < concurrency:
-            seat = _Seat(idle.pop() if idle else new_worker(shared, config, cpus), *waiting.popleft())
-            seat.worker.begin.remote(dict(seat.run.finalist.params), seat.run.seed)
-            at_work[seat.worker.step.remote()] = seat
-        ready, _ = ray.wait(list(at_work), timeout=_TICK_SECONDS)
-        listener.tick()
-        yield
-        for reference in ready:
-            seat = at_work.pop(reference)
-            try:
-                message = ray.get(reference)
-            except RayError as error:  # the worker is gone: what a run raises, it reports
-                _retry_or_fail(seat, error, waiting, listener)
-                continue
-            if "epoch" in message:
+    interrupted: list[bool] = []
+    with on_interrupt(lambda: interrupted.append(True)):
+        while waiting or at_work:
+            while waiting and len(at_work) < concurrency:
+                seat = _Seat(idle.pop() if idle else new_worker(shared, config, cpus), *waiting.popleft())
+                seat.worker.begin.remote(dict(seat.run.finalist.params), seat.run.seed)
                 at_work[seat.worker.step.remote()] = seat
-            else:
-                idle.append(seat.worker)
-            _tell(listener, seat.run, message)
+            ready, _ = ray.wait(list(at_work), timeout=_TICK_SECONDS)
+            listener.tick()
+            if interrupted:
+                raise KeyboardInterrupt
+            for reference in ready:
+                seat = at_work.pop(reference)
+                try:
+                    message = ray.get(reference)
+                except RayError as error:  # the worker is gone: what a run raises, it reports
+                    _retry_or_fail(seat, error, waiting, listener)
+                    continue
+                if "epoch" in message:
+                    at_work[seat.worker.step.remote()] = seat
+                else:
+                    idle.append(seat.worker)
+                _tell(listener, seat.run, message)
 
 
 def _tell(listener: Listener, run: FinalRun, message: Mapping[str, Any]) -> None:

@@ -11,9 +11,8 @@ if __name__ == "__main__":  # this file's folder comes first on the path then; o
 
 from rich.console import Console
 
-from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, positive_int
-from athwe.errors import AthweError
-from tuning.connection import StoreError
+from athwe.command_line import Parser, positive_int
+from tuning.commands import exit_code, trial_number
 from tuning.quiet import ConsoleLog, be_quiet
 from tuning.store import DEFAULT_URL
 
@@ -29,7 +28,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--study", required=True, help="name of the study")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--top", type=positive_int, default=3, help="this many best trials (default: %(default)s)")
-    which.add_argument("--trials", type=_trial_number, nargs="+", metavar="N", help="trials by number instead")
+    which.add_argument("--trials", type=trial_number, nargs="+", metavar="N", help="trials by number instead")
     add("--seeds", type=positive_int, default=5, help="fresh seeds each at least; all on record are shown (default: 5)")
     add("--store", default=DEFAULT_URL, metavar="URL", help="SQLAlchemy URL (default: %(default)s)")
     add("--dataset-root", help="folder of data sets (default: where the study had it)")
@@ -43,14 +42,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Finalize a study; the exit code is 0, 1 where a run failed, 2 for a user's error, 130 after Ctrl-C."""
     be_quiet()
-    try:
-        return _finalize(parse(argv))
-    except (AthweError, StoreError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on, and repeats nothing that is in the ledger", file=sys.stderr)
-        return INTERRUPTED
+    goes_on = "interrupted; the same command goes on, and repeats nothing that is in the ledger"
+    return exit_code(lambda: _finalize(parse(argv)), goes_on)
 
 
 def _finalize(arguments: argparse.Namespace) -> int:
@@ -59,12 +52,6 @@ def _finalize(arguments: argparse.Namespace) -> int:
     console = Console(stderr=arguments.json)
     with closing(ConsoleLog(console)) as log:
         return finalize(arguments, console, log)
-
-
-def _trial_number(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a trial's number, got {text!r}")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -13,11 +13,11 @@ if __name__ == "__main__":  # this file's folder comes first on the path then; o
 from rich.console import Console
 from rich.table import Table
 
-from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, positive_int
-from athwe.errors import AthweError
+from athwe.command_line import Parser, positive_int
+from tuning.commands import exit_code
 from tuning.errors import SearchError
 from tuning.quiet import be_quiet, silence_loggers
-from tuning.store import DEFAULT_URL, StoreError
+from tuning.store import DEFAULT_URL
 
 if TYPE_CHECKING:
     from tuning.spec import Spec
@@ -54,18 +54,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Replay; the exit code is 0, or 2 for a user's error."""
     be_quiet()
-    try:
-        _replay(parse(argv))
-    except (AthweError, StoreError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
-    return 0
+    return exit_code(lambda: _replay(parse(argv)))
 
 
-def _replay(arguments: argparse.Namespace) -> None:
+def _replay(arguments: argparse.Namespace) -> int:
     from tuning import what_if  # Ray, which takes seconds, only once the flags are read
     from tuning.stored_study import open_existing, spec_of, study_row
     from tuning.trained import trained_trials
@@ -95,6 +87,7 @@ def _replay(arguments: argparse.Namespace) -> None:
         _say(console, spec, agreed if has_pruner else None, own, len(trials))
         console.print(_table(rows, own if has_pruner else None, _trained(trials)))
         _explain(console, spec, rows)
+    return 0
 
 
 def _facts(spec: "Spec", trials: "list[Trained]", agreed: tuple[int, int] | None, rows: "Rows") -> dict[str, Any]:

@@ -12,9 +12,8 @@ if __name__ == "__main__":  # this file's folder comes first on the path then; o
 
 from rich.console import Console
 
-from athwe.command_line import INTERRUPTED, USER_ERROR, Parser
-from athwe.errors import AthweError
-from tuning.connection import StoreError
+from athwe.command_line import Parser
+from tuning.commands import exit_code, trial_number
 from tuning.quiet import ConsoleLog, be_quiet
 from tuning.store import DEFAULT_URL
 
@@ -30,7 +29,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(prog="python tuning/reproduce.py", description=__doc__)
     add = parser.add_argument
     add("--study", required=True, help="name of the study")
-    add("--trial", required=True, type=_trial_number, metavar="N", help="number of the trial")
+    add("--trial", required=True, type=trial_number, metavar="N", help="number of the trial")
     add("--store", default=DEFAULT_URL, metavar="URL", help="SQLAlchemy URL (default: %(default)s)")
     add("--dataset-root", help="folder of data sets (default: where the study had it)")
     add("--json", action="store_true", help="one line of JSON on standard output, everything else on standard error")
@@ -40,32 +39,18 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Reproduce a trial; the exit code is 0, 1 where it differs, 2 for a user's error, 130 after Ctrl-C."""
     be_quiet()
-    try:
-        arguments = parse(argv)
-        console = Console(stderr=arguments.json)
-        with closing(ConsoleLog(console)) as log:
-            return _reproduce(arguments, console, log)
-    except (AthweError, StoreError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+    return exit_code(lambda: _reproduce(parse(argv)))
 
 
-def _reproduce(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> int:
+def _reproduce(arguments: argparse.Namespace) -> int:
     from tuning.reproduce_session import reproduce  # Ray and torch, which take seconds, once the flags are read
 
-    verdict = reproduce(arguments, console, log)
+    console = Console(stderr=arguments.json)
+    with closing(ConsoleLog(console)) as log:
+        verdict = reproduce(arguments, console, log)
     if arguments.json:
         print(json.dumps(verdict))
     return 0 if verdict["result"] == "pass" else DIFFERENT
-
-
-def _trial_number(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a trial's number, got {text!r}")
-    return int(text)
 
 
 if __name__ == "__main__":

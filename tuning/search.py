@@ -12,13 +12,12 @@ if __name__ == "__main__":  # this file's folder comes first on the path then; o
 
 from rich.console import Console
 
-from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, positive_int
-from athwe.errors import AthweError
+from athwe.command_line import Parser, positive_int
 from tuning.address import wanted_address
 from tuning.choices import AUTO, Cost, LogTarget, PrunerName, SamplerName
-from tuning.errors import NotReadyError
+from tuning.commands import exit_code
 from tuning.quiet import ConsoleLog, be_quiet
-from tuning.store import DEFAULT_URL, StoreError
+from tuning.store import DEFAULT_URL
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -65,18 +64,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a search; the exit code is 0, 1 where every trial failed, 2 for a user's error, 130 after Ctrl-C."""
-    try:
-        return _search(parse(argv))
-    except NotReadyError as error:
-        for problem in error.problems:
-            print(f"error: {problem}", file=sys.stderr)
-        return USER_ERROR
-    except (AthweError, StoreError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+    return exit_code(lambda: _search(parse(argv)))
 
 
 def _search(arguments: argparse.Namespace) -> int:

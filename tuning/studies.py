@@ -14,13 +14,13 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from athwe.command_line import INTERRUPTED, USER_ERROR, Parser
-from athwe.errors import AthweError
+from athwe.command_line import Parser
+from tuning.commands import exit_code
 from tuning.driver import is_surely_dead
 from tuning.errors import SearchError
 from tuning.quiet import be_quiet, silence_loggers
 from tuning.schema import COMPLETE, FAIL, PRUNED, RUNNING, test_evaluation
-from tuning.store import DEFAULT_URL, LIVE_SECONDS, StoreError, now
+from tuning.store import DEFAULT_URL, LIVE_SECONDS, now
 from tuning.stored_study import open_existing, spec_of, study_row
 
 if TYPE_CHECKING:
@@ -62,15 +62,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is 0, 1 where the answer was no, 2 for a user's error."""
     be_quiet()
-    try:
-        arguments = parse(argv)
-        return arguments.run(arguments)
-    except (AthweError, StoreError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+    return exit_code(lambda: _run(parse(argv)))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    return arguments.run(arguments)
 
 
 def list_studies(arguments: argparse.Namespace) -> int:
