@@ -86,6 +86,7 @@ class Heartbeat:
         self._study_name = study_name
         self._driver = driver
         self._is_over = threading.Event()
+        self._beaten_at = time.monotonic()
         self._thread = threading.Thread(target=self._go_on, name="heartbeat", daemon=True)
         self.was_taken_over = False
         """Whether another driver has claimed the study, since this one was silent for too long: nothing is to be
@@ -96,6 +97,15 @@ class Heartbeat:
         if not self._thread.is_alive():
             self._thread.start()
 
+    def renew_after_silence(self) -> None:
+        """Ask before the next write, where this driver was stopped or cut off for long enough to be thought dead.
+
+        Raises:
+            StoreError: the store is away.
+        """
+        if time.monotonic() - self._beaten_at > LIVE_SECONDS / 2:
+            self._beat()
+
     def require_mine(self) -> None:
         """See that the study is still this driver's.
 
@@ -103,8 +113,8 @@ class Heartbeat:
             SearchError: it is not.
             StoreError: the store is away.
         """
-        if self.was_taken_over or not self._store.beat(self._study_name, self._driver):
-            self.was_taken_over = True
+        self._beat()
+        if self.was_taken_over:
             raise SearchError(f"another driver has taken study {self._study_name!r} over, as this one was silent")
 
     def end(self) -> None:
@@ -117,11 +127,16 @@ class Heartbeat:
         except StoreError as error:
             logger.warning("the study is not let go of, a resume will wait for %.0f s: %s", LIVE_SECONDS, error)
 
+    def _beat(self) -> None:
+        if self.was_taken_over:
+            return
+        asked_at = time.monotonic()
+        self.was_taken_over = not self._store.beat(self._study_name, self._driver)
+        self._beaten_at = asked_at
+
     def _go_on(self) -> None:
-        while not self._is_over.wait(self.SECONDS):
+        while not self.was_taken_over and not self._is_over.wait(self.SECONDS):
             try:
-                if not self._store.beat(self._study_name, self._driver):
-                    self.was_taken_over = True
-                    return
+                self._beat()
             except StoreError as error:
                 logger.debug("no heartbeat while the store is away: %s", error)

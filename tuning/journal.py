@@ -206,6 +206,10 @@ class Journal:
         """Write what waits, in order; whether all of it is written."""
         while self._queue and time.monotonic() >= self._retry_at and not self.was_taken_over:
             try:
+                if self._heartbeat is not None:
+                    self._heartbeat.renew_after_silence()
+                    if self.was_taken_over:
+                        break
                 self._queue[0]()
             except (UpdateFinishedTrialError, *DATABASE_AWAY) as error:
                 if not _is_for_good(error):

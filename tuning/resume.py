@@ -5,6 +5,7 @@
 
 import json
 import logging
+import math
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
@@ -50,6 +51,7 @@ def requeue_unfinished(
                 _note_checkpoint(store, study, trial.number, row, goes_on[RESUME_CHECKPOINT])
                 study.enqueue_trial(trial.params, user_attrs=goes_on)
             if was_in_flight:
+                _complete_epochs(store, study, trial)
                 _close(study, trial, WORKER_LOST, "its driver ended without a word")
         if trial.state != TrialState.WAITING and (row is None or row["state"] == RUNNING):
             _repair(store, study, trial.number, is_new=row is None)
@@ -92,6 +94,16 @@ def finished_count(study: Study) -> int:
         and trial.user_attrs.get("reason") not in (INVALID, *CUT_OFF)
         for trial in trials
     )
+
+
+def _complete_epochs(store: Store, study: Study, trial: FrozenTrial) -> None:
+    """An epoch is written to the store first: its driver may have ended before it told Optuna."""
+    objective = next(iter(store.objectives(study.study_name)))
+    split, _, name = objective.partition("/")
+    epochs = store.metrics([f"{study.study_name}.{trial.number}"], split, [name])
+    for epoch, value in zip(epochs["epoch"].tolist(), epochs["value"].tolist(), strict=True):
+        if epoch not in trial.intermediate_values and math.isfinite(value):
+            study._storage.set_trial_intermediate_value(trial._trial_id, epoch, value)
 
 
 def _close(study: Study, trial: FrozenTrial, reason: str, error: str) -> None:

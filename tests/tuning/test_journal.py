@@ -1,5 +1,6 @@
 import json
 import math
+import time
 from pathlib import Path
 
 import optuna
@@ -26,7 +27,7 @@ from tuning.schema import (
     WORKER_LOST,
 )
 from tuning.spec import Limits
-from tuning.store import Store, StoreError
+from tuning.store import LIVE_SECONDS, Store, StoreError
 
 
 @pytest.mark.parametrize("state", [COMPLETE, PRUNED])
@@ -217,6 +218,21 @@ def test_a_driver_whose_study_was_taken_over_writes_no_more(
     journal.ended(number, Ending(COMPLETE))
     journal.close(timeout_seconds=0.0)
     assert both(store, study, number)[0]["state"] == RUNNING
+
+
+def test_a_driver_that_was_silent_asks_whether_the_study_is_still_its_own_before_it_writes(
+    store: UnreliableStore, study: optuna.Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    store.update_study("s", driver="mine")
+    journal = Journal(store, study, [OBJECTIVE], disk_at(tmp_path), heartbeat=Heartbeat(store, "s", "mine"))
+    number = run(journal, study, 0.1)
+    store.update_study("s", driver="another")
+    later = time.monotonic() + LIVE_SECONDS
+    monkeypatch.setattr("tuning.driver.time.monotonic", lambda: later)
+    journal.reported(number, epoch(2, 0.2, 2, 0.2))
+    assert journal.was_taken_over
+    assert store.metrics([journal.trial_id(number)], "valid", ["ndcg@10"])["epoch"].tolist() == [1]
+    assert list(study.trials[number].intermediate_values) == [1]
 
 
 def test_what_can_never_be_written_holds_up_nothing(journal: Journal, study: optuna.Study, store: Store):

@@ -64,6 +64,16 @@ def test_a_trial_without_room_goes_on_with_its_checkpoint_and_does_not_count(
     assert both(store, study, number)[0]["reason"] == STORAGE_FULL
 
 
+def test_an_epoch_that_only_the_store_heard_of_reaches_optuna(journal: Journal, study: optuna.Study, store: Store):
+    number = run(journal, study, 0.2)
+    epoch = 1 + max(study.trials[number].intermediate_values)
+    store.save_metrics(journal.trial_id(number), epoch, {OBJECTIVE: 0.25})
+    store.save_metrics(journal.trial_id(number), epoch + 1, {OBJECTIVE: float("nan")})
+    requeue(store, study)
+    told = study.trials[number].intermediate_values
+    assert (told[epoch], max(told)) == (0.25, epoch)
+
+
 def test_resuming_twice_enqueues_once(journal: Journal, study: optuna.Study, store: Store):
     run(journal, study, 0.2)
     requeue(store, study)
