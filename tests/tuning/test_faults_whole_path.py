@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -17,7 +18,8 @@ pytestmark = pytest.mark.whole_path
 
 KILLS = int(os.environ.get("ATHWE_FAULT_KILLS", "2"))
 """The long form is ATHWE_FAULT_KILLS=10."""
-TRIALS, EPOCHS = 5, 12
+TRIALS, EPOCHS = 5, 25 * KILLS
+"""Enough work that the search does not end before its last kill."""
 SEED = int(os.environ.get("ATHWE_FAULT_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 
 
@@ -31,17 +33,12 @@ def snapshot(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         return pd.DataFrame(), pd.DataFrame()
 
 
-def run_and_kill(command: list[str], folder: Path, after_seconds: float, is_first: bool) -> bool:  # noqa: F811
-    """Start or resume the search and kill it that long after it has stored something new; whether it was killed."""
-    flags = [
-        "--trials",
-        str(TRIALS),
-        "--epochs",
-        str(EPOCHS),
-        "--concurrency",
-        "2",
-        *([] if is_first else ["--resume"]),
-    ]
+FLAGS = ["--trials", str(TRIALS), "--epochs", str(EPOCHS), "--set", f"stopping_step={EPOCHS}", "--concurrency", "2"]
+
+
+def run_and_kill(command: list[str], folder: Path, after_seconds: float, is_first: bool) -> None:  # noqa: F811
+    """Start or resume the search and kill it that long after it has stored something new."""
+    flags = [*FLAGS, *([] if is_first else ["--resume"])]
     before = len(snapshot(folder)[1])
     log = (folder / "log").open("a")
     process = subprocess.Popen([*command, *flags], cwd=ROOT, stdout=log, stderr=log)
@@ -51,7 +48,7 @@ def run_and_kill(command: list[str], folder: Path, after_seconds: float, is_firs
         time.sleep(0.05)
     time.sleep(after_seconds)
     process.kill()
-    return process.wait() != 0
+    assert process.wait() == -signal.SIGKILL, f"it ended before it was killed: {(folder / 'log').read_text()}"
 
 
 def require_nothing_lost(before: tuple[pd.DataFrame, pd.DataFrame], after: tuple[pd.DataFrame, pd.DataFrame]) -> None:
@@ -83,12 +80,10 @@ def test_a_search_killed_at_random_moments_loses_nothing(command: list[str], tmp
     print(f"ATHWE_FAULT_SEED={SEED}")
     state = snapshot(tmp_path)
     for number in range(KILLS):
-        is_killed = run_and_kill(command, tmp_path, moments.uniform(0, 4), is_first=number == 0)
+        run_and_kill(command, tmp_path, moments.uniform(0, 4), is_first=number == 0)
         before, state = state, snapshot(tmp_path)
         require_nothing_lost(before, state)
-        if not is_killed:
-            break
-    done = search(command, "--trials", str(TRIALS), "--epochs", str(EPOCHS), "--concurrency", "2", "--resume")
+    done = search(command, *FLAGS, "--resume")
     assert done.returncode == 0, done.stderr
     final = snapshot(tmp_path)
     require_nothing_lost(state, final)
