@@ -108,13 +108,20 @@ class Journal:
     ) -> None:
         """Optuna proposed a trial that is going to run; with `retry_of` it goes on with that one from `checkpoint`."""
         record = self.records[number] = TrialRecord(number, dict(params), retry_of=retry_of, checkpoint=checkpoint)
-        earlier = self.records.get(retry_of) if retry_of is not None and checkpoint else None
-        record.pruned_epoch = earlier.pruned_epoch if earlier else None
-        row = {"state": RUNNING, "params_json": json.dumps(dict(params)), "retry_of": retry_of}
-        row["pruned_epoch"] = record.pruned_epoch
-        self._save(number, **row, checkpoint=checkpoint)
-        if retry_of is not None and checkpoint:
-            self._write(lambda: self._carry_over(retry_of, number))
+        row = self._row(number) | {"state": RUNNING, "params_json": json.dumps(dict(params)), "retry_of": retry_of}
+        if retry_of is None or checkpoint is None:
+            self._write(lambda: self._store.save_trial(row))
+            return
+        earlier = self.records[retry_of]
+        record.pruned_epoch, record.best_epoch = earlier.pruned_epoch, earlier.best_epoch
+        record.best_value = earlier.best_value
+        row |= {"pruned_epoch": record.pruned_epoch, "best_epoch": record.best_epoch, "value": record.best_value}
+        row |= {"checkpoint": checkpoint}
+        old, new = self.trial_id(retry_of), self.trial_id(number)
+        # Files first, then row and epochs at once: whoever goes on with the row finds everything.
+        self._write(lambda: self._copy_results(old, new))
+        self._write(lambda: self._store.save_continued_trial(row, old))
+        self._write(lambda: self._tell_epochs(retry_of, number))
 
     def rejected(self, number: int, params: Mapping[str, Any], why: str) -> None:
         """Optuna proposed a trial that cannot run, or need not."""
@@ -246,8 +253,11 @@ class Journal:
         self.flush()
 
     def _save(self, number: int, **values: Any) -> None:
-        row = {"trial_id": self.trial_id(number), "study_name": self.study_name, "number": number, **values}
+        row = self._row(number) | values
         self._write(lambda: self._store.save_trial(row))
+
+    def _row(self, number: int) -> dict[str, Any]:
+        return {"trial_id": self.trial_id(number), "study_name": self.study_name, "number": number}
 
     def _drop_checkpoints(self, *numbers: int) -> None:
         """No trial goes on from these any more: the store forgets them, then they are deleted."""
@@ -263,20 +273,19 @@ class Journal:
         if self.records[number].best_epoch is not None:
             self._disk.state_budget(number, self.records[number].checkpoint)
 
-    def _carry_over(self, old: int, new: int) -> None:
-        """Give a trial the epochs and files of the one it goes on with; epochs past the checkpoint are run again."""
-        metrics = self._store.metrics([self.trial_id(old)])
-        for epoch in metrics["epoch"].unique().tolist():
-            rows = metrics[metrics["epoch"] == epoch]
-            values = dict(zip(rows["split"] + "/" + rows["name"], rows["value"], strict=True))
-            self._store.save_metrics(self.trial_id(new), epoch, values)
-            self.records[new].epoch_seconds.setdefault(epoch, values.get("train/seconds", 0.0))
+    def _copy_results(self, old: str, new: str) -> None:
+        try:
+            copy_results(self._disk.storage, old, new)
+        except OSError as error:  # the trial goes on and writes its own at its next best epoch
+            logger.warning("the results of trial %s could not be copied for %s: %s", old, new, error)
+
+    def _tell_epochs(self, old: int, new: int) -> None:
+        """Tell Optuna the epochs that a trial has from the one it goes on with; those past the checkpoint run again."""
+        seconds = self._store.metrics([self.trial_id(new)], "train", ["seconds"])
+        for epoch, value in zip(seconds["epoch"].tolist(), seconds["value"].tolist(), strict=True):
+            self.records[new].epoch_seconds.setdefault(epoch, value)
         for epoch, value in self._tables.get_trial(self._key(old)).intermediate_values.items():
             self._tables.set_trial_intermediate_value(self._key(new), epoch, value)
-        try:
-            copy_results(self._disk.storage, self.trial_id(old), self.trial_id(new))
-        except OSError as error:  # the trial goes on and writes its own at its next best epoch
-            logger.warning("the results of trial %d could not be carried over to trial %d: %s", old, new, error)
 
     def _key(self, number: int) -> int:
         return self._tables.get_trial_id_from_study_id_trial_number(self._study_id, number)

@@ -130,12 +130,18 @@ class Store:
 
         Columns that may not be empty (`study_name`, `number`, `state`, `params_json`) are needed the first time only.
         """
-        key = {"trial_id": values["trial_id"]}
-        rest = {name: value for name, value in values.items() if name != "trial_id"}
         with self._begin() as connection:
-            changed = connection.execute(sa.update(trial).where(trial.c.trial_id == key["trial_id"]).values(**rest))
-            if not changed.rowcount:
-                connection.execute(sa.insert(trial).values(**key, **rest))
+            _save_trial(connection, values)
+
+    def save_continued_trial(self, values: Mapping[str, Any], earlier_id: str) -> None:
+        """Insert a trial with every epoch of the one that it goes on with: both or neither."""
+        rest = [column for column in metric.c if column.name != "trial_id"]
+        epochs = sa.select(sa.literal(values["trial_id"]), *rest).where(metric.c.trial_id == earlier_id)
+        names = ["trial_id", *(column.name for column in rest)]
+        copied = INSERT[self._engine.dialect.name](metric).from_select(names, epochs)
+        with self._begin() as connection:
+            _save_trial(connection, values)
+            connection.execute(copied.on_conflict_do_nothing())
 
     def save_metrics(self, trial_id: str, epoch: int, metrics: Mapping[str, float]) -> None:
         """Insert or replace one epoch's metrics; a key `valid/ndcg@10` is stored as split `valid`, name `ndcg@10`.
@@ -296,3 +302,11 @@ class Store:
             raise OlderStoreError(f"{found}: `python tuning/studies.py list` takes it forward")
         if version > SCHEMA_VERSION:
             raise StoreError(f"{found}: update athwe")
+
+
+def _save_trial(connection: sa.Connection, values: Mapping[str, Any]) -> None:
+    key = {"trial_id": values["trial_id"]}
+    rest = {name: value for name, value in values.items() if name != "trial_id"}
+    changed = connection.execute(sa.update(trial).where(trial.c.trial_id == key["trial_id"]).values(**rest))
+    if not changed.rowcount:
+        connection.execute(sa.insert(trial).values(**key, **rest))

@@ -80,7 +80,7 @@ def test_a_search_killed_at_random_moments_loses_nothing(command: list[str], tmp
     print(f"ATHWE_FAULT_SEED={SEED}")
     state = snapshot(tmp_path)
     for number in range(KILLS):
-        run_and_kill(command, tmp_path, moments.uniform(0, 4), is_first=number == 0)
+        run_and_kill(command, tmp_path, moments.uniform(0, 12), is_first=number == 0)
         before, state = state, snapshot(tmp_path)
         require_nothing_lost(before, state)
     done = search(command, *FLAGS, "--resume")

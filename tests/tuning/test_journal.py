@@ -134,6 +134,7 @@ def test_a_trial_goes_on_with_the_epochs_and_files_of_the_one_it_retries(
     assert (tmp_path / "diagnostics" / "s.1.json").read_text() == path.read_text()
     row, _ = both(store, study, new)
     assert (row["state"], row["retry_of"], row["checkpoint"]) == (RUNNING, 0, "/checkpoint")
+    assert (row["best_epoch"], row["value"]) == (2, 0.2)
 
 
 def test_another_driver_takes_over_what_was_written(

@@ -142,6 +142,19 @@ def test_a_repeated_epoch_replaces_the_metrics_of_the_first_time(store):
     }
 
 
+def test_a_continued_trial_comes_with_all_epochs_of_the_earlier_one(store):
+    store.create_study(STUDY)
+    store.save_trial(trial(0))
+    for epoch, value in ((1, 0.1), (2, 0.2)):
+        store.save_metrics("demo-1.0", epoch, {"valid/ndcg@10": value, "train/seconds": 1.0})
+    for _ in range(2):  # a second time where the answer to the first was lost
+        store.save_continued_trial(trial(1, retry_of=0), "demo-1.0")
+    rest = ["epoch", "split", "name", "value"]
+    earlier, later = (store.metrics([name])[rest].sort_values(rest[:3]) for name in ("demo-1.0", "demo-1.1"))
+    assert later.to_dict("list") == earlier.to_dict("list")
+    assert store.trials("demo-1")["retry_of"].tolist()[1] == 0
+
+
 def test_metrics_are_filtered_by_trial_split_and_name(store):
     store.create_study(STUDY)
     for number in (0, 1):
