@@ -3,7 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, data
+from dashboard import data
+from dashboard.charts import curves, history, search_space
 from dashboard.labels import MAX_CHOSEN, metric_label, plain, trial_colours
 from dashboard.selection import choose_several
 from dashboard.widgets import chart, nothing, table
@@ -36,7 +37,7 @@ def _view(url: str, study_name: str, every: float | None) -> None:
     with left:
         st.subheader("Optimisation history", anchor=False)
         if len(shown):
-            figure = charts.optimisation_history(shown, study["direction"], label)
+            figure = history.optimisation_history(shown, study["direction"], label)
             chart(figure, "optimisation-history", f"{label} of each trial, pruned ones as crosses")
         else:
             nothing("No trial is in these states.", "Choose others above.")
@@ -75,7 +76,7 @@ def _importance(url: str, study_name: str, label: str) -> None:
     if found.empty:
         nothing("No importance of parameters yet.", "A search computes it once enough of its trials are complete.")
         return
-    chart(charts.importance(found, label), "importance", "Importance of each parameter by each evaluator")
+    chart(search_space.importance(found, label), "importance", "Importance of each parameter by each evaluator")
     names = " and ".join(plain(name) for name in sorted(found["evaluator"].unique()))
     st.caption(f"Evaluated by {names}. Evaluators can disagree, above all on few trials.")
 
@@ -96,7 +97,7 @@ def _curves(url: str, study: dict, trials: pd.DataFrame) -> None:
     default = [study["objective"], "train/loss_total"]
     wanted = choose_several("Metrics and loss parts", "metrics", keys, default, MAX_PANELS)
     if wanted:
-        figure = charts.learning_curves(metrics, rows, wanted, trial_colours(chosen), study["mask_seen"])
+        figure = curves.learning_curves(metrics, rows, wanted, trial_colours(chosen), study["mask_seen"])
         chart(figure, "learning-curves", "Chosen metrics of the chosen trials by epoch")
 
 
@@ -110,7 +111,7 @@ def _parallel(url: str, study: dict, trials: pd.DataFrame, label: str) -> None:
     important = data.importances(url, study["study_name"]).groupby("parameter")["value"].mean()
     ranked = sorted(varied, key=lambda name: -important.get(name, 0.0))
     axes = choose_several("Parameters", "axes", varied, ranked[:DEFAULT_AXES], MAX_AXES)
-    figure = charts.parallel_coordinates(parameters[axes], values.dropna(), label, study["direction"])
+    figure = search_space.parallel_coordinates(parameters[axes], values.dropna(), label, study["direction"])
     chart(figure, "parallel-coordinates", f"Parameters of each trial and its {label}; drag along an axis to filter")
     count = values.notna().sum()
     st.caption(f"{count} trials with a value; drag along an axis to filter. Colour and last axis: {plain(label)}.")

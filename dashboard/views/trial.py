@@ -3,9 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, data, results
+from dashboard import data, results
+from dashboard.charts import curves, model
+from dashboard.files import UnreadableFile
 from dashboard.labels import duration, metric_label, plain, trial_colours
-from dashboard.results import UnreadableFile
 from dashboard.selection import choose, choose_several, go
 from dashboard.widgets import chart, nothing, table
 
@@ -92,7 +93,7 @@ def _curves(url: str, study: dict, trials: pd.DataFrame, number: int) -> None:
     default = [key for key in keys if key == study["objective"] or "/loss" in key]
     wanted = choose_several("Metrics and loss parts", "curves", keys, default, MAX_PANELS)
     if wanted:
-        figure = charts.learning_curves(metrics, rows, wanted, trial_colours([number]), study["mask_seen"])
+        figure = curves.learning_curves(metrics, rows, wanted, trial_colours([number]), study["mask_seen"])
         chart(figure, "trial-curves", f"Chosen metrics of trial {number} by epoch")
 
 
@@ -111,14 +112,14 @@ def _diagnostics(study: dict, trial_id: str) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         if weights := found.get("modality_weights"):
-            figure = charts.bars(weights, "Modality weights in the score", "weight")
+            figure = model.bars(weights, "Modality weights in the score", "weight")
             chart(figure, "modality-weights", "Weight of each modality in the score")
     with right:
         if gates := found.get("gate_strength"):
-            figure = charts.bars(gates, "Strength of the wavelet gates by level", "mean σ")
+            figure = model.bars(gates, "Strength of the wavelet gates by level", "mean σ")
             chart(figure, "gate-strength", "Mean gate strength of each wavelet level")
     if use := found.get("expert_use"):
-        chart(charts.expert_use(use), "expert-use", "Use of each routed expert by time gap")
+        chart(model.expert_use(use), "expert-use", "Use of each routed expert by time gap")
     _numbers(found)
 
 

@@ -6,9 +6,9 @@ import pandas as pd
 import pyarrow.compute as pc
 import streamlit as st
 
-from dashboard import cards, data, results
+from dashboard import cards, data, images, results
+from dashboard.files import UnreadableFile
 from dashboard.labels import metric_label, plain, seen_mode, trial_colours
-from dashboard.results import UnreadableFile
 from dashboard.selection import choose, choose_several, write
 from dashboard.widgets import download, nothing
 
@@ -94,7 +94,7 @@ def _user(study: dict, trials: pd.DataFrame, user: str, rows: dict[int, dict | N
     needed = [*past, *(row["target"] for row in found.values())]
     needed += [item for row in found.values() for item in row["items"][:length]]
     items = results.items(results.items_path(study), tuple(needed))
-    picture = partial(results.thumbnail, study["dataset_folder"])
+    picture = partial(images.thumbnail, study["dataset_folder"])
 
     st.subheader(f"History of user {plain(user)}", anchor=False)
     if history is None:

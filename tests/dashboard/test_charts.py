@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard import charts
+from dashboard.charts import curves, history, model, search_space
 from dashboard.labels import STATE_SYMBOLS, trial_colours
 
 TRIALS = pd.DataFrame(
@@ -27,15 +27,15 @@ def traces(figure) -> dict:
     ("direction", "values"), [("maximize", [0.2, 0.2, 0.2, 0.3, 0.3, 0.3]), ("minimize", [0.2] * 6)]
 )
 def test_best_so_far_counts_complete_trials_only_and_follows_the_direction(direction, values):
-    assert charts.best_so_far(TRIALS, direction)["value"].tolist() == values
+    assert history.best_so_far(TRIALS, direction)["value"].tolist() == values
 
 
 def test_best_so_far_of_no_complete_trial_is_empty():
-    assert charts.best_so_far(TRIALS[TRIALS["state"] == "PRUNED"], "maximize").empty
+    assert history.best_so_far(TRIALS[TRIALS["state"] == "PRUNED"], "maximize").empty
 
 
 def test_optimisation_history_tells_the_states_apart():
-    found = traces(charts.optimisation_history(TRIALS, "maximize", "ndcg@10 · valid"))
+    found = traces(history.optimisation_history(TRIALS, "maximize", "ndcg@10 · valid"))
     assert list(found["COMPLETE"].x) == [0, 3, 5]
     assert list(found["PRUNED"].x) == [1]
     assert found["PRUNED"].marker.symbol == "x"
@@ -50,7 +50,7 @@ def test_learning_curves_have_a_panel_a_metric_and_one_colour_a_trial():
         columns=["trial_id", "epoch", "key", "value"],
     )
     colours = trial_colours([0, 1])
-    figure = charts.learning_curves(metrics, TRIALS.head(2), keys, colours, mask_seen=True)
+    figure = curves.learning_curves(metrics, TRIALS.head(2), keys, colours, mask_seen=True)
     titles = [note.text for note in figure.layout.annotations]
     assert titles == ["ndcg@10 · valid · seen items removed", "loss_total · train", "loss_cluster · train"]
     lines = [trace for trace in figure.data if trace.name]
@@ -64,7 +64,7 @@ def test_learning_curves_mark_the_best_epoch_and_where_a_trial_was_pruned():
     metrics = pd.DataFrame(
         {"trial_id": ["s.1"] * 3, "epoch": [1, 2, 3], "key": ["valid/ndcg@10"] * 3, "value": [0.9, 0.5, 0.4]}
     )
-    figure = charts.learning_curves(metrics, TRIALS.loc[[1]], ["valid/ndcg@10"], trial_colours([1]), False)
+    figure = curves.learning_curves(metrics, TRIALS.loc[[1]], ["valid/ndcg@10"], trial_colours([1]), False)
     marks = figure.data[1]
     assert list(zip(marks.x, marks.text, marks.marker.symbol, strict=True)) == [
         (1, "best epoch", "star"),
@@ -74,52 +74,52 @@ def test_learning_curves_mark_the_best_epoch_and_where_a_trial_was_pruned():
 
 def test_a_trial_without_the_first_metric_still_has_a_legend_entry():
     metrics = pd.DataFrame({"trial_id": ["s.0", "s.1"], "epoch": [1, 1], "key": ["a/x", "a/y"], "value": [1.0, 2.0]})
-    figure = charts.learning_curves(metrics, TRIALS.head(2), ["a/x", "a/y"], trial_colours([0, 1]), False)
+    figure = curves.learning_curves(metrics, TRIALS.head(2), ["a/x", "a/y"], trial_colours([0, 1]), False)
     assert {trace.name for trace in figure.data if trace.showlegend} == {"trial 0", "trial 1"}
 
 
 def test_parallel_coordinates_leave_out_what_never_varies_and_trials_without_a_value():
     parameters = pd.DataFrame({"beta": [0.1, 0.2, 0.3], "dropout": [0.5] * 3, "method": ["b", "a", "b"]})
-    figure = charts.parallel_coordinates(parameters, pd.Series([1.0, np.nan, 3.0]), "ndcg@10", "maximize")
+    figure = search_space.parallel_coordinates(parameters, pd.Series([1.0, np.nan, 3.0]), "ndcg@10", "maximize")
     assert [dimension.label for dimension in figure.data[0].dimensions] == ["beta", "value"]
     assert list(figure.data[0].dimensions[0]["values"]) == [0.1, 0.3]
 
 
 def test_the_margins_of_parallel_coordinates_leave_room_for_labels():
     parameters = pd.DataFrame({"hidden_dropout_prob": [0.1, 0.2]})
-    margin = charts.parallel_coordinates(parameters, pd.Series([1.0, 2.0]), "ndcg@10", "maximize").layout.margin
+    margin = search_space.parallel_coordinates(parameters, pd.Series([1.0, 2.0]), "ndcg@10", "maximize").layout.margin
     assert (margin.l, margin.r) == (90, 70)
     assert margin.t >= 60
 
 
 def test_an_axis_of_words_has_them_as_ticks():
-    axis = charts.axis("method", pd.Series(["b", "a", None, "b"], dtype=object))
+    axis = search_space.axis("method", pd.Series(["b", "a", None, "b"], dtype=object))
     assert axis["ticktext"] == ["a", "b"]
     assert axis["values"].fillna(-1).tolist() == [1, 0, -1, 1]
 
 
 def test_a_wide_range_of_positive_numbers_becomes_a_logarithmic_axis():
-    axis = charts.axis("learning_rate", pd.Series([1e-4, 1e-3, 1e-2]))
+    axis = search_space.axis("learning_rate", pd.Series([1e-4, 1e-3, 1e-2]))
     assert axis["label"] == "learning_rate (log)"
     assert np.allclose(axis["values"], [-4, -3, -2])
     assert axis["ticktext"][0] == "0.0001"
 
 
 def test_few_whole_numbers_are_their_own_ticks():
-    assert charts.axis("moe_topk", pd.Series([2, 1, 2, 4]))["ticktext"] == ["1", "2", "4"]
+    assert search_space.axis("moe_topk", pd.Series([2, 1, 2, 4]))["ticktext"] == ["1", "2", "4"]
 
 
 def test_importance_names_each_evaluator_and_puts_the_largest_on_top():
     frame = pd.DataFrame(
         {"evaluator": ["fanova"] * 2 + ["ped_anova"], "parameter": ["beta", "lr", "lr"], "value": [0.1, 0.8, 0.6]}
     )
-    found = traces(charts.importance(frame, "ndcg@10"))
+    found = traces(search_space.importance(frame, "ndcg@10"))
     assert set(found) == {"fanova", "ped_anova"}
     assert list(found["fanova"].y) == ["beta", "lr"]  # a bar chart's last row is its top
 
 
 def test_expert_use_has_a_row_an_expert_and_a_column_a_time_gap():
-    heat = charts.expert_use({"< 1 h": [0.1, 0.9], "longer": [0.4, 0.6]}).data[0]
+    heat = model.expert_use({"< 1 h": [0.1, 0.9], "longer": [0.4, 0.6]}).data[0]
     assert list(heat.x) == ["< 1 h", "longer"]
     assert list(heat.y) == ["expert 1", "expert 2"]
     assert np.allclose(np.array(heat.z), [[0.1, 0.4], [0.9, 0.6]])

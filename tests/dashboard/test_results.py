@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from pyarrow import fs
 
-from dashboard import results
-from dashboard.results import UnreadableFile
+from dashboard import files, images, results
+from dashboard.files import UnreadableFile
 
 TRIAL = f"{fixture_store.FINISHED}.0"
 
@@ -44,7 +44,7 @@ def test_an_unknown_user_and_a_missing_file_are_none(study):
 def test_the_list_of_users_reads_their_column_only_and_is_bounded(study, monkeypatch):
     path = results.recommendations_path(study, TRIAL)
     assert results.users(path).to_pylist() == fixture_store.USERS
-    results._versioned.clear()
+    files._versioned.clear()
     monkeypatch.setattr(results, "MAX_LISTED_USERS", 20)
     assert results.users(path).to_pylist() == fixture_store.USERS[:32]  # whole row groups
 
@@ -101,7 +101,7 @@ def test_a_trial_id_cannot_name_another_file(study):
 
 
 def test_a_picture_inside_the_data_set_becomes_a_small_data_url(study):
-    url = results.thumbnail(study["dataset_folder"], "images/I002.jpg")
+    url = images.thumbnail(study["dataset_folder"], "images/I002.jpg")
     assert url.startswith("data:image/jpeg;base64,")
     assert len(url) < 10_000
 
@@ -110,11 +110,11 @@ def test_a_picture_inside_the_data_set_becomes_a_small_data_url(study):
     "image", ["../secret.jpg", "images/../../secret.jpg", "/etc/hostname", "", "no.jpg", "images", "a\0b"]
 )
 def test_a_picture_outside_the_data_set_is_refused(study, image):
-    assert results.thumbnail(study["dataset_folder"], image) is None
+    assert images.thumbnail(study["dataset_folder"], image) is None
 
 
 def test_an_absolute_path_is_refused_even_where_it_is_inside(study):
-    assert results.image_file(study["dataset_folder"], f"{study['dataset_folder']}/images/I002.jpg") is None
+    assert images.image_file(study["dataset_folder"], f"{study['dataset_folder']}/images/I002.jpg") is None
 
 
 def test_a_link_out_of_the_data_set_is_refused(tmp_path):
@@ -122,17 +122,17 @@ def test_a_link_out_of_the_data_set_is_refused(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "secret.jpg")
     os.symlink(tmp_path / "secret.jpg", tmp_path / "inside" / "link.jpg")
     os.symlink(tmp_path, tmp_path / "inside" / "folder")
-    assert results.image_file(str(tmp_path / "inside"), "link.jpg") is None
-    assert results.image_file(str(tmp_path / "inside"), "folder/secret.jpg") is None
+    assert images.image_file(str(tmp_path / "inside"), "link.jpg") is None
+    assert images.image_file(str(tmp_path / "inside"), "folder/secret.jpg") is None
 
 
 def test_what_is_no_picture_is_no_picture(tmp_path):
     (tmp_path / "a.jpg").write_text("<svg onload='alert(1)'/>")
-    assert results.thumbnail(str(tmp_path), "a.jpg") is None
+    assert images.thumbnail(str(tmp_path), "a.jpg") is None
 
 
 def test_without_a_data_set_folder_there_are_no_pictures():
-    assert results.thumbnail(None, "images/I001.jpg") is None
+    assert images.thumbnail(None, "images/I001.jpg") is None
 
 
 def test_files_on_s3_are_read_as_local_ones_are(study, s3_bucket, monkeypatch):

@@ -1,0 +1,65 @@
+"""What parameters have to do with the value."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboard.charts.figure import HEIGHT, SCALE, finish
+from dashboard.labels import PALETTE
+
+
+def parallel_coordinates(parameters: pd.DataFrame, values: pd.Series, label: str, direction: str) -> go.Figure:
+    """One axis a parameter and one for the value, one line a trial with a value, coloured by it.
+
+    Parameters that never vary say nothing and are left out; words become evenly spaced ticks; a wide range of
+    positive numbers becomes a logarithmic axis.
+    """
+    known = values.notna()
+    parameters, values = parameters[known], values[known]
+    axes = [axis(name, parameters[name]) for name in parameters if parameters[name].nunique(dropna=True) > 1]
+    scale = SCALE if direction == "maximize" else SCALE[::-1]
+    figure = go.Figure(
+        go.Parcoords(
+            dimensions=[*axes, {"label": "value", "values": values}], labelangle=-18, labelside="top",
+            labelfont={"size": 12}, tickfont={"size": 11},
+            line={"color": values, "colorscale": list(scale), "showscale": True, "colorbar": {"title": label}},
+        )
+    )  # fmt: skip
+    figure.update_traces(line_colorbar={"title": {"side": "right"}, "thickness": 12})
+    return finish(figure, 440, margin={"l": 90, "r": 70, "t": 100, "b": 30})
+
+
+def axis(name: str, column: pd.Series) -> dict:
+    """A parallel coordinates axis: its label, its values as numbers, and ticks where they are not plain numbers."""
+    if not pd.api.types.is_numeric_dtype(column):
+        words = sorted(column.dropna().unique())
+        places = column.map({word: place for place, word in enumerate(words)}).astype(float)
+        return {"label": name, "values": places, "tickvals": list(range(len(words))), "ticktext": words}
+    column = column.astype(float)
+    present = column.dropna()
+    if present.min() > 0 and present.max() / present.min() >= 20:
+        ticks = np.linspace(np.log10(present.min()), np.log10(present.max()), 5)
+        return {
+            "label": f"{name} (log)", "values": np.log10(column),
+            "tickvals": ticks, "ticktext": [f"{10**tick:.2g}" for tick in ticks],
+        }  # fmt: skip
+    if present.nunique() <= 8 and (present % 1 == 0).all():
+        ticks = sorted(present.unique())
+        return {"label": name, "values": column, "tickvals": ticks, "ticktext": [f"{tick:.0f}" for tick in ticks]}
+    return {"label": name, "values": column}
+
+
+def importance(importances: pd.DataFrame, label: str) -> go.Figure:
+    """Bars of each parameter's importance, one colour an evaluator, since evaluators disagree."""
+    order = importances.groupby("parameter")["value"].mean().sort_values().index
+    figure = go.Figure()
+    for place, (evaluator, rows) in enumerate(importances.groupby("evaluator")):
+        rows = rows.set_index("parameter").reindex(order)
+        figure.add_bar(
+            x=rows["value"], y=rows.index, name=evaluator, orientation="h", marker_color=PALETTE[place % len(PALETTE)],
+            hovertemplate=f"%{{y}}: %{{x:.3f}}<extra>{evaluator}</extra>",
+        )  # fmt: skip
+    figure.update_layout(barmode="group", showlegend=True)
+    figure.update_xaxes(title=f"importance for {label}", rangemode="tozero")
+    figure.update_yaxes(automargin=True)
+    return finish(figure, max(HEIGHT, 110 + 26 * len(order)))
