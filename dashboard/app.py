@@ -13,13 +13,19 @@ import streamlit as st  # noqa: E402
 from dashboard import data  # noqa: E402
 from dashboard.labels import plain  # noqa: E402
 from dashboard.selection import choose, ignored  # noqa: E402
-from dashboard.views import compare, studies, trial, user  # noqa: E402
+from dashboard.views import compare, evaluation, studies, trial, user  # noqa: E402
 from dashboard.widgets import nothing  # noqa: E402
 from tuning.store import DEFAULT_URL, StoreError, display_url  # noqa: E402
 
-VIEWS = {"studies": studies.show, "compare": compare.show, "trial": trial.show, "users": user.show}
+VIEWS = {
+    "studies": studies.show,
+    "compare": compare.show,
+    "trial": trial.show,
+    "evaluation": evaluation.show,
+    "users": user.show,
+}
 COMMANDS = "python tuning/search.py --dataset demo\nstreamlit run dashboard/app.py -- --store URL"
-ICONS = {"studies": "science", "compare": "monitoring", "trial": "tune", "users": "group"}
+ICONS = {"studies": "science", "compare": "monitoring", "trial": "tune", "evaluation": "fact_check", "users": "group"}
 
 
 def main() -> None:

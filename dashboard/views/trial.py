@@ -8,6 +8,7 @@ from dashboard.charts import curves, model
 from dashboard.files import UnreadableFile
 from dashboard.labels import duration, metric_label, plain, trial_colours
 from dashboard.selection import choose, choose_several, go
+from dashboard.views import trial_run
 from dashboard.widgets import chart, nothing, table
 
 MAX_PANELS = 12
@@ -43,6 +44,7 @@ def _view(url: str, study_name: str) -> None:
         _curves(url, study, trials, number)
     st.subheader("What the model learnt", anchor=False)
     _diagnostics(study, trial["trial_id"])
+    trial_run.show(study, trial, data.metrics(url, (trial["trial_id"],)))
 
 
 def _summary(trial: dict, study: dict) -> None:

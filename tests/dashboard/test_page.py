@@ -16,7 +16,7 @@ from tuning import schema
 from tuning.store import Store, now
 
 ROOT = Path(__file__).resolve().parents[2]
-VIEWS = ("studies", "compare", "trial", "users")
+VIEWS = ("studies", "compare", "trial", "evaluation", "users")
 
 
 def texts(app) -> str:
