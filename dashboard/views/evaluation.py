@@ -62,9 +62,11 @@ def _cutoffs(study: dict, values: pd.DataFrame, chosen: list[int]) -> None:
     mode = seen_mode(study["mask_seen"])
     words = f"Validation split, {mode}, each trial at its best epoch."
     st.caption(plain(f"{words} Each trial is one seed: small differences may be chance."))
+    st.markdown(f"Difference to trial {chosen[0]}, the first chosen")
+    relative = cutoffs.relative_to(values, chosen[0])
     names = sorted(values["name"].unique())
     for column, name in zip(st.columns(len(names), gap="medium"), names, strict=True):
         with column:
             label = metric_label(f"valid/{name}@k", study["mask_seen"])
-            figure = cutoffs.by_cutoff(values, name, label, trial_colours(chosen))
-            chart(figure, f"cutoffs-{name}", f"{label} of the chosen trials by cutoff")
+            figure = cutoffs.by_cutoff(relative, name, label, trial_colours(chosen))
+            chart(figure, f"cutoffs-{name}", f"{label} of the chosen trials by cutoff, against trial {chosen[0]}")

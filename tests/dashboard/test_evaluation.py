@@ -1,6 +1,7 @@
 """Metrics by cutoff are those of each trial's best epoch, and say their split and mode."""
 
 import pandas as pd
+import pytest
 from fixture_store import FINISHED
 
 from dashboard.charts import cutoffs
@@ -36,10 +37,18 @@ def test_the_table_has_a_row_a_trial_and_cutoffs_in_their_order():
     assert pd.isna(frame["mrr@10"][1])
 
 
-def test_the_chart_has_a_line_a_trial_over_the_cutoffs():
-    figure = cutoffs.by_cutoff(at_best_epoch(METRICS, TRIALS), "ndcg", "ndcg@k", {3: "#111111", 1: "#222222"})
+def test_the_chart_has_a_line_a_trial_over_the_cutoffs_measured_against_the_first():
+    relative = cutoffs.relative_to(at_best_epoch(METRICS, TRIALS), 3)
+    figure = cutoffs.by_cutoff(relative, "ndcg", "ndcg@k", {3: "#111111", 1: "#222222"})
     lines = {line.name: (list(line.x), list(line.y), line.line.color) for line in figure.data}
-    assert lines == {"trial 3": ([5, 10], [0.2, 0.3], "#111111"), "trial 1": ([5, 10], [0.35, 0.4], "#222222")}
+    assert lines["trial 3"] == (["5", "10"], [0.0, 0.0], "#111111")
+    assert lines["trial 1"][0] == ["5", "10"] and lines["trial 1"][1] == pytest.approx([75.0, 100 / 3])
+
+
+def test_nothing_is_measured_against_a_missing_or_zero_value():
+    values = pd.DataFrame({"trial": [0, 1], "key": ["a", "a"], "value": [0.0, 0.2]})
+    assert cutoffs.relative_to(values, 0)["percent"].isna().all()
+    assert cutoffs.relative_to(values, 9)["percent"].isna().all()
 
 
 def test_the_view_shows_the_chosen_trials_with_split_and_mode(open_page):
