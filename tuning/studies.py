@@ -15,16 +15,16 @@ from rich.console import Console
 from rich.table import Table
 
 from athwe.command_line import Parser
+from tuning.books.driver import is_surely_dead
 from tuning.commands import exit_code
-from tuning.driver import is_surely_dead
 from tuning.errors import SearchError
 from tuning.quiet import be_quiet, silence_loggers
 from tuning.schema import COMPLETE, FAIL, PRUNED, RUNNING, test_evaluation
 from tuning.store import DEFAULT_URL, LIVE_SECONDS, now
-from tuning.stored_study import open_existing, spec_of, study_row
+from tuning.stored.study import open_existing, spec_of, study_row
 
 if TYPE_CHECKING:
-    from tuning.removal import Files
+    from tuning.stored.removal import Files
 
 OK, NOT_DONE = 0, 1
 ACTIVE, ENDED, CUT_OFF = "running", "ended", "cut off"
@@ -107,7 +107,13 @@ def _cells(row: dict[str, Any], looks: int, at: datetime) -> list[str]:
 
 def export_study(arguments: argparse.Namespace) -> int:
     """Write what was asked for."""
-    from tuning.export import best_config, config_yaml, csv_text, trial_rows, write_whole  # they need torch's config
+    from tuning.findings.export import (
+        best_config,
+        config_yaml,
+        csv_text,
+        trial_rows,
+        write_whole,
+    )  # need torch's config
 
     with open_existing(arguments.store) as store:
         row = study_row(store, arguments.study)
@@ -129,7 +135,7 @@ def export_study(arguments: argparse.Namespace) -> int:
 
 def delete_study(arguments: argparse.Namespace) -> int:
     """Say what goes, ask, and remove it."""
-    from tuning import removal  # Optuna, which takes a second
+    from tuning.stored import removal  # Optuna, which takes a second
 
     silence_loggers()
     name = arguments.study
