@@ -1,11 +1,15 @@
 """What the driver knows of its trials."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from operator import itemgetter
+from typing import Any, TypeVar
 
-from tuning.schema import CUT_OFF, INVALID, PARAMETERS, RUNNING, TRAIN_SECONDS
+from tuning.schema import COMPLETE, CUT_OFF, INVALID, PARAMETERS, RUNNING, TRAIN_SECONDS
+
+Trial = TypeVar("Trial")
 
 
 @dataclass
@@ -55,3 +59,22 @@ def asked_for(records: Iterable[TrialRecord]) -> list[TrialRecord]:
     records = list(records)
     retried = {record.retry_of for record in records if record.reason != INVALID}
     return [record for record in records if record.reason not in (INVALID, *CUT_OFF) and record.number not in retried]
+
+
+def best_trials(
+    trials: Iterable[Trial],
+    maximize: bool,
+    outcome: Callable[[Any], tuple[str, float | None]] = itemgetter("state", "value"),
+) -> list[Trial]:
+    """Complete trials that have a value, best first; those that are equal stay in their order.
+
+    Args:
+        outcome: a trial's state and value; as it is, those of a row of the store.
+    """
+    complete = [
+        (value, trial)
+        for trial in trials
+        for state, value in [outcome(trial)]
+        if state == COMPLETE and value is not None and not math.isnan(value)
+    ]
+    return [trial for _, trial in sorted(complete, key=itemgetter(0), reverse=maximize)]

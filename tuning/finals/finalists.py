@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from tuning.books.record import best_trials
 from tuning.errors import SearchError
 from tuning.schema import COMPLETE, PRUNED
 
@@ -73,10 +74,9 @@ def choose(trials: pd.DataFrame, maximize: bool, top: int, numbers: Sequence[int
             ended = ", ".join(str(each) for each, row in rows.items() if row["state"] in (COMPLETE, PRUNED))
             raise SearchError(f"{there}; --trials takes numbers of trials that came to their end: {ended or 'none'}")
     if not numbers:
-        complete = [row for row in rows.values() if row["state"] == COMPLETE and not pd.isna(row["value"])]
-        if not complete:
+        ranked = best_trials(rows.values(), maximize)
+        if not ranked:
             raise SearchError("the study has no COMPLETE trial to retrain: let it run on with --resume")
-        ranked = sorted(complete, key=lambda row: row["value"], reverse=maximize)
         numbers = [int(row["number"]) for row in ranked[:top]]
     return [Finalist(rows[each]["trial_id"], each, rows[each]["params"]) for each in dict.fromkeys(numbers)]
 

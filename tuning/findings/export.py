@@ -11,10 +11,11 @@ import yaml
 
 from athwe.config import Config
 from athwe.config_files import override_config
+from tuning.books.record import best_trials
 from tuning.errors import SearchError
 from tuning.planning.spec import Spec
 from tuning.pruning.trained import trial_records
-from tuning.schema import COMPLETE, PARAMETERS
+from tuning.schema import PARAMETERS
 from tuning.store import Store
 
 _FIRST = ("number", "state", "reason", "retry_of", "pruned_epoch", "best_epoch", "epochs", "seconds")
@@ -65,12 +66,10 @@ def best_config(spec: Spec, store: Store) -> tuple[int, Config]:
     Raises:
         SearchError: no trial is complete.
     """
-    trials = trial_records(store, spec.study)
-    complete = [trial for trial in trials if trial["state"] == COMPLETE and trial["value"] is not None]
-    if not complete:
+    ranked = best_trials(trial_records(store, spec.study), spec.direction == "maximize")
+    if not ranked:
         raise SearchError(f"study {spec.study!r} has no complete trial, so no best configuration")
-    best = (min if spec.direction == "minimize" else max)(complete, key=lambda trial: trial["value"])
-    return best["number"], override_config(spec.config, best["params"])
+    return ranked[0]["number"], override_config(spec.config, ranked[0]["params"])
 
 
 def config_yaml(spec: Spec, number: int, config: Config) -> str:

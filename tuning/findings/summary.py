@@ -6,6 +6,7 @@ import shlex
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import Any
 
 import optuna
@@ -14,26 +15,21 @@ from optuna.trial import TrialState
 from rich.console import Console
 from rich.table import Table
 
-from tuning.books.record import TrialRecord
+from tuning.books.record import TrialRecord, best_trials
 from tuning.driving.progress import number_text
 from tuning.findings.pareto import pareto_of
 from tuning.planning.spec import Spec
 from tuning.pruning.audit import audit_lines, audit_of
-from tuning.schema import COMPLETE, FAIL, STATES
+from tuning.schema import FAIL, STATES
 from tuning.store import DEFAULT_URL, Store
 
 logger = logging.getLogger(__name__)
 
 MIN_TRIALS_FOR_IMPORTANCE = 4
+_OUTCOME = attrgetter("state", "best_value")
 _SHOWN_TRIALS = 5
 _SHOWN_PARETO = 20
 FANOVA, PED_ANOVA = "fANOVA", "PED-ANOVA"
-
-
-def best_trials(records: Iterable[TrialRecord], maximize: bool) -> list[TrialRecord]:
-    """Complete trials, best first."""
-    complete = [record for record in records if record.state == COMPLETE and record.best_value is not None]
-    return sorted(complete, key=lambda record: record.best_value or 0.0, reverse=maximize)
 
 
 def save_importances(store: Store, study: optuna.Study, seed: int) -> None:
@@ -66,7 +62,7 @@ def json_line(
 ) -> str:
     """The one line of `--json`."""
     records = list(records)
-    ranked = best_trials(records, maximize)
+    ranked = best_trials(records, maximize, _OUTCOME)
     best = ranked[0] if ranked else None
     counts = Counter(record.state for record in records)
     return json.dumps(
@@ -87,7 +83,7 @@ def json_line(
 def print_summary(console: Console, records: Iterable[TrialRecord], objective: str, maximize: bool) -> None:
     """A table of the best trials, and what the best one changed against the configuration it started from."""
     records = list(records)
-    ranked = best_trials(records, maximize)
+    ranked = best_trials(records, maximize, _OUTCOME)
     counts = Counter(f"{record.state}{f' ({record.reason})' if record.reason else ''}" for record in records)
     console.print(", ".join(f"{count} {name}" for name, count in sorted(counts.items())), markup=False, highlight=False)
     if not ranked:

@@ -5,9 +5,9 @@ from typing import Any
 
 from optuna.distributions import CategoricalDistribution
 
+from tuning.books.record import best_trials
 from tuning.errors import SearchError
 from tuning.planning.space import SearchSpace
-from tuning.schema import COMPLETE
 from tuning.store import Store
 
 TRIALS = 5
@@ -25,11 +25,9 @@ def best_params(store: Store, study_name: str, space: SearchSpace, most: int = T
     row = store.study(study_name)
     if row is None:
         raise SearchError(f"--warm-start: no study {study_name!r} in this store")
-    trials = store.trials(study_name)
-    complete = [trial for trial in trials.to_dict("records") if trial["state"] == COMPLETE]
-    if not complete:
+    ranked = best_trials(store.trials(study_name).to_dict("records"), row["direction"] == "maximize")
+    if not ranked:
         raise SearchError(f"--warm-start: study {study_name!r} has no complete trial to start from")
-    ranked = sorted(complete, key=lambda trial: trial["value"], reverse=row["direction"] == "maximize")
     found: list[dict[str, Any]] = []
     for params in (trial["params"] for trial in ranked):
         kept = {name: value for name, value in params.items() if _fits(space, name, value)}

@@ -12,7 +12,6 @@ from tuning.books.record import TrialRecord
 from tuning.findings.summary import (
     FANOVA,
     PED_ANOVA,
-    best_trials,
     failures,
     json_line,
     next_commands,
@@ -31,11 +30,6 @@ RECORDS = [
     TrialRecord(2, {"beta": 0.6}, PRUNED, best_value=0.9, best_epoch=1),
     TrialRecord(3, {"beta": 0.7}, FAIL, "diverged", error="loss is nan"),
 ]
-
-
-def test_the_best_trials_are_complete_ones_by_the_direction():
-    assert [record.number for record in best_trials(RECORDS, maximize=True)] == [1, 0]
-    assert [record.number for record in best_trials(RECORDS, maximize=False)] == [0, 1]
 
 
 def test_the_json_line_is_one_line_that_says_it_all():
