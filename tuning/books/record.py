@@ -57,8 +57,13 @@ class TrialRecord:
 def asked_for(records: Iterable[TrialRecord]) -> list[TrialRecord]:
     """Trials that count: not those that never ran, were cut off, or go on under another number."""
     records = list(records)
-    retried = {record.retry_of for record in records if record.reason != INVALID}
+    retried = gone_on_with(records)
     return [record for record in records if record.reason not in (INVALID, *CUT_OFF) and record.number not in retried]
+
+
+def gone_on_with(records: Iterable[TrialRecord]) -> set[int]:
+    """Numbers of the trials that others go on with; one that never began goes on with nothing."""
+    return {record.retry_of for record in records if record.reason != INVALID and record.retry_of is not None}
 
 
 def best_trials(

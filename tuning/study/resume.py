@@ -13,6 +13,7 @@ import numpy as np
 from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from tuning.books.record import TrialRecord, asked_for, gone_on_with
 from tuning.proposing.proposals import RESUME_CHECKPOINT, RETRY_OF, enqueue_unbegun
 from tuning.schema import CUT_OFF, FAIL, INVALID, RUNNING, WORKER_LOST
 from tuning.store import Store, now
@@ -39,7 +40,7 @@ def requeue_unfinished(
     """
     rows = {row["number"]: row for row in store.trials(study.study_name).replace({np.nan: None}).to_dict("records")}
     trials = study.get_trials(deepcopy=False)
-    retried = _retried(trials)
+    retried = gone_on_with(_records(trials))
     for trial in trials:
         row = rows.get(trial.number)
         if trial.state == TrialState.RUNNING and row is None:
@@ -78,22 +79,24 @@ def _note_checkpoint(
         store.save_trial({"trial_id": f"{study.study_name}.{number}", "checkpoint": checkpoint})
 
 
-def _retried(trials: Iterable[FrozenTrial]) -> set[int]:
-    """Numbers of the trials that others go on with; one that never began goes on with nothing."""
-    begun = (trial for trial in trials if trial.user_attrs.get("reason") != INVALID)
-    return {trial.user_attrs[RETRY_OF] for trial in begun if RETRY_OF in trial.user_attrs}
-
-
 def finished_count(study: Study) -> int:
-    """How many of the trials asked for are done: not those that never ran, nor those that another one goes on with."""
-    trials = study.get_trials(deepcopy=False)
-    retried = _retried(trials)
-    return sum(
-        trial.state.is_finished()
-        and trial.number not in retried
-        and trial.user_attrs.get("reason") not in (INVALID, *CUT_OFF)
+    """How many of the trials asked for are done, as Optuna's tables have it."""
+    counted = asked_for(_records(study.get_trials(deepcopy=False)))
+    return sum(TrialState[record.state].is_finished() for record in counted)
+
+
+def _records(trials: Iterable[FrozenTrial]) -> list[TrialRecord]:
+    """What the rules of `record.py` ask for."""
+    return [
+        TrialRecord(
+            trial.number,
+            trial.params,
+            trial.state.name,
+            trial.user_attrs.get("reason"),
+            retry_of=trial.user_attrs.get(RETRY_OF),
+        )
         for trial in trials
-    )
+    ]
 
 
 def _complete_epochs(store: Store, study: Study, trial: FrozenTrial) -> None:
