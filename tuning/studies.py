@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tuning.stored.removal import Files
 
 OK, NOT_DONE = 0, 1
-ACTIVE, ENDED, CUT_OFF = "running", "ended", "cut off"
+ACTIVE, ENDED, INTERRUPTED = "running", "ended", "cut off"
 _STATES = (COMPLETE, PRUNED, FAIL, RUNNING)
 
 
@@ -92,7 +92,7 @@ def activity(row: dict[str, Any], at: datetime) -> str:
     is_heard = not pd.isna(row["heartbeat_at"]) and at - row["heartbeat_at"] < timedelta(seconds=LIVE_SECONDS)
     if is_heard and not is_surely_dead(row["driver"]):
         return ACTIVE
-    return CUT_OFF if pd.isna(row["ended_at"]) else ENDED
+    return INTERRUPTED if pd.isna(row["ended_at"]) else ENDED
 
 
 def _cells(row: dict[str, Any], looks: int, at: datetime) -> list[str]:
