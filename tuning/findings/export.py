@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import yaml
 
 from athwe.config import Config
 from athwe.config_files import override_config
+from athwe.files import replacing
 from tuning.books.record import best_trials
 from tuning.errors import SearchError
 from tuning.planning.spec import Spec
@@ -92,15 +92,11 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         SearchError: it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8", newline="")
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise SearchError(f"cannot write {path}: {error.strerror}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _cell(value: Any) -> Any:
