@@ -107,13 +107,8 @@ def _cells(row: dict[str, Any], looks: int, at: datetime) -> list[str]:
 
 def export_study(arguments: argparse.Namespace) -> int:
     """Write what was asked for."""
-    from tuning.findings.export import (
-        best_config,
-        config_yaml,
-        csv_text,
-        trial_rows,
-        write_whole,
-    )  # need torch's config
+    # They need torch's config.
+    from tuning.findings.export import best_config, config_yaml, csv_text, trial_rows, write_whole
 
     with open_existing(arguments.store) as store:
         row = study_row(store, arguments.study)
