@@ -13,9 +13,9 @@ if __name__ == "__main__":  # this file's folder comes first on the path then; o
 from rich.console import Console
 
 from athwe.command_line import Parser, positive_int
-from tuning.address import wanted_address
 from tuning.choices import AUTO, Cost, LogTarget, PrunerName, SamplerName
 from tuning.commands import exit_code
+from tuning.nodes.address import wanted_address
 from tuning.quiet import ConsoleLog, be_quiet
 from tuning.store import DEFAULT_URL
 
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _search(arguments: argparse.Namespace) -> int:
     be_quiet(attaches=wanted_address(arguments.address) is not None)
-    from tuning.session import search  # Ray and torch, which take seconds, only once the flags are read
+    from tuning.study.session import search  # Ray and torch, which take seconds, only once the flags are read
 
     console = Console(stderr=arguments.json)
     with closing(ConsoleLog(console)) as log:

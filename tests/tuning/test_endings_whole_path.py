@@ -24,7 +24,8 @@ def test_a_hung_trial_ends_with_its_stack_and_the_search_goes_on(command: list[s
     assert done.returncode == 1
     trials = agreeing_trials(tmp_path)
     assert trials["reason"].tolist() == [TIMED_OUT]
-    assert "tuning/trial.py" in trials["error"][0] and trials["error"][0].endswith("an epoch took longer than 1 s")
+    [error] = trials["error"]
+    assert "tuning/training/trial.py" in error and error.endswith("an epoch took longer than 1 s")
     assert "1 timed-out: an epoch took longer than 1 s" in done.stderr
 
 

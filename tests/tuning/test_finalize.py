@@ -12,9 +12,9 @@ from tiny_search import write_tiny
 from athwe.config_files import override_config
 from athwe.data import load_dataset
 from athwe.training.trainer import Trainer
-from tuning import final_runs
-from tuning.final_runs import FinalWorker
 from tuning.finalize import main
+from tuning.finals import runs
+from tuning.finals.runs import FinalWorker
 from tuning.schema import COMPLETE, PRUNED
 from tuning.store import Store
 
@@ -106,7 +106,7 @@ def test_a_worker_trains_as_anyone_would_and_looks_at_test_once_at_the_end(
     tiny_root: Path, monkeypatch: pytest.MonkeyPatch
 ):
     for name in ("limit_threads", "import_ahead", "keep_freed_memory"):  # they are for a process of its own
-        monkeypatch.setattr(final_runs, name, lambda *_: None)
+        monkeypatch.setattr(runs, name, lambda *_: None)
     plan = tiny_plan(tiny_root)
     whole = load_dataset("tiny", tiny_root, plan.config)
     worker = FinalWorker(whole, plan.config, 1)
@@ -125,11 +125,15 @@ def test_a_worker_trains_as_anyone_would_and_looks_at_test_once_at_the_end(
 
 def test_only_a_finalisation_reads_a_data_set_that_is_not_sealed(tiny_root: Path):
     assert tiny_plan(tiny_root).dataset.is_sealed
-    folder = Path(final_runs.__file__).parent
-    readers = {path.name for path in folder.glob("*.py") if "load_dataset(" in path.read_text(encoding="utf-8")}
+    folder = Path(runs.__file__).parents[1]
+    readers = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*.py")
+        if "load_dataset(" in path.read_text(encoding="utf-8")
+    }
     assert readers == {
-        "plan.py",  # which seals it
-        "study_data.py",  # for the next two
-        "final_session.py",
-        "reproduce_session.py",  # its training seals it
+        "planning/plan.py",  # which seals it
+        "stored/data.py",  # for the next two
+        "finals/session.py",
+        "stored/reproduce_session.py",  # its training seals it
     }

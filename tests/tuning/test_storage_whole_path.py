@@ -12,8 +12,8 @@ from pyarrow import fs
 from test_search_whole_path import agreeing_trials, check_dashboard, command, epochs_of, interrupted, search, url
 
 import athwe
+from tuning.files.storage import Storage
 from tuning.schema import COMPLETE, FAIL, STORAGE_FULL, WORKER_LOST
-from tuning.storage import Storage
 from tuning.store import Store
 
 __all__ = ["command"]  # a fixture

@@ -14,7 +14,7 @@ from stored_search import create, make_spec, rising, search
 
 from athwe.config_files import load_config
 from tuning import schema
-from tuning.export import best_config
+from tuning.findings.export import best_config
 from tuning.store import Store, now
 from tuning.studies import activity, main
 

@@ -8,9 +8,9 @@ import optuna
 import torch
 from optuna.trial import FrozenTrial
 
-from tuning.disk import Disk, DiskRules
-from tuning.journal import Journal
-from tuning.storage import Storage
+from tuning.books.journal import Journal
+from tuning.files.disk import Disk, DiskRules
+from tuning.files.storage import Storage
 from tuning.store import Store, StoreError
 
 OBJECTIVE = "valid/ndcg@10"
