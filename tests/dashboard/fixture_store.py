@@ -63,7 +63,7 @@ def _study(store: Store, folder: Path, name: str, created, asked, heartbeat=None
             "spec_json": json.dumps(
                 {
                     "space": space, "config": {"hidden_size": 64, "seed": 2024}, "versions": {"python": "3.11"},
-                    "git_sha": "0123456789ab",
+                    "git_sha": "0123456789ab", "published": {"learning_rate": 1e-3, "moe_topk": 6},
                 }
             ),
         }

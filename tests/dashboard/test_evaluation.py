@@ -6,6 +6,7 @@ from fixture_store import FINISHED
 
 from dashboard.charts import cutoffs
 from dashboard.views.evaluation import at_best_epoch, cutoffs_table
+from dashboard.views.trial import parameters_table
 
 TRIALS = pd.DataFrame({"trial_id": ["s.3", "s.1"], "number": [3, 1], "best_epoch": pd.array([2, 1], dtype="Int64")})
 METRICS = pd.DataFrame(
@@ -58,6 +59,17 @@ def test_the_view_shows_the_chosen_trials_with_split_and_mode(open_page):
     assert any("Validation split, seen items kept" in caption.value for caption in app.caption)
     app = app.multiselect(key="trials").set_value([]).run()
     assert "No trial is chosen" in app.info[0].value
+
+
+def test_parameters_stand_beside_the_published_ones_and_those_of_trial_0():
+    trials = pd.DataFrame({"number": [0, 1], "params": [{"beta": 0.3, "moe_topk": 6}, {"beta": 0.2, "moe_topk": 4}]})
+    frame = parameters_table(trials, 1, {"beta": 0.2})
+    assert frame.to_dict("list") == {
+        "parameter": ["beta", "moe_topk"], "value": ["0.2", "4"], "published": ["0.2", ""], "trial 0": ["0.3", "6"],
+        "differs": [False, True],
+    }  # fmt: skip
+    assert parameters_table(trials, 1, {})["differs"].tolist() == [True, True]
+    assert list(parameters_table(trials, 0, {})) == ["parameter", "value"]
 
 
 def test_a_trial_says_how_it_was_run(open_page):

@@ -42,6 +42,7 @@ class Plan:
             data_fingerprint=self.dataset.fingerprint,
             config=self.config,
             settings=self.settings,
+            published=self.settings.space.of(Config()),
             concurrency=concurrency,
             cpus_per_trial=cpus_per_trial,
             gpus_per_trial=gpus_per_trial,

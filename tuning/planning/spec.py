@@ -126,6 +126,8 @@ class Spec(Section):
     """Trial 0, and the values of whatever is not searched."""
     settings: SearchSettings
     """With flags laid over the file, and without parameters that cannot act."""
+    published: dict[str, Any] = Field(default_factory=dict)
+    """What the authors set the searched parameters to, for comparison; the defaults of `Config` are these values."""
     concurrency: Positive
     cpus_per_trial: Positive
     gpus_per_trial: Annotated[float, Field(ge=0)]
