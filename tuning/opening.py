@@ -130,10 +130,14 @@ def _note_what_changed(session: Session) -> None:
     assert row is not None
     first = Spec.model_validate(row["spec"])
     trials = session.spec.settings.trials
+    extension = session.spec.flags.get("extension")
+    if row["ended_at"] is not None and extension == first.flags.get("extension"):
+        extension = None  # that one came to its end: what is cut off from now on is something else
+    changed = {"trials": trials, "extension": extension}
     spec = first.model_copy(
         update={
             "settings": first.settings.model_copy(update={"trials": trials}),
-            "flags": first.flags | {"trials": trials},
+            "flags": first.flags | changed,
         }
     )
     session.store.update_study(session.spec.study, spec_json=spec.model_dump_json(), trials_asked=trials, ended_at=None)

@@ -1,6 +1,7 @@
 """What a command line asks for: a new study, or one to go on with."""
 
 import argparse
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from tuning.plan import PATHS, STUDY_FLAGS, Plan, earlier_studies, matching_stud
 from tuning.storage import Storage
 from tuning.store import Store
 from tuning.warm_start import best_params
+
+logger = logging.getLogger(__name__)
 
 
 def given_flags(arguments: argparse.Namespace, job: Job | None) -> dict[str, Any]:
@@ -54,11 +57,32 @@ def find_earlier(arguments: argparse.Namespace, given: dict[str, Any]) -> tuple[
     with Store.open(arguments.store, read_only=True) as store:
         rows = earlier_studies(store, arguments.study, given.get("dataset"))
     if arguments.extend:
-        given = given | {"trials": rows[0]["trials_asked"] + arguments.extend}
+        given = given | extended(rows[0], arguments.extend)
     row, plan = matching_study(rows, given)
     if arguments.storage_path and Storage.at(arguments.storage_path) != Storage.at(row["storage_path"]):
         raise SearchError(f"the study's files are in {row['storage_path']}: leave out --storage-path")
     return row, plan
+
+
+def extended(row: dict[str, Any], more: int) -> dict[str, Any]:
+    """The flags of `more` trials on top of a finished study, or of the rest of them, where that was asked for before
+    and cut off: whoever repeats a command after a crash wants what it asked for once.
+
+    Raises:
+        SearchError: something else is unfinished.
+    """
+    name, asked = row["study_name"], row["trials_asked"]
+    if row["ended_at"] is not None:
+        return {"trials": asked + more, "extension": [more, asked + more]}
+    if row["spec"]["flags"].get("extension") == [more, asked]:
+        logger.info(
+            "--extend %d was cut off before: going on to the %d trials asked for, no more are added", more, asked
+        )
+        return {"trials": asked}
+    raise SearchError(
+        f"study {name!r} is not finished yet ({asked} trials asked for): finish it by --resume, then extend it; "
+        f"or ask for {asked + more} in all by --resume --study {name} --trials {asked + more}"
+    )
 
 
 def first_params(arguments: argparse.Namespace, store: Store, plan: Plan) -> list[dict[str, Any]]:

@@ -53,7 +53,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--storage-path", help="folder for models and per-user results (default: results/<study>)")
     add("--address", help="host:port of a Ray cluster's head (default: RAY_ADDRESS, else a Ray of its own)")
     add("--resume", action="store_true", help="go on with --study, or with the newest unfinished study")
-    add("--extend", type=positive_int, metavar="N", help="go on with --study, finished or not, for N more trials")
+    add(
+        "--extend",
+        type=positive_int,
+        metavar="N",
+        help="N trials more for --study, which is finished; goes on where that was cut off",
+    )
     add("--retry-failed", action="store_true", help="with --resume: run failed trials once more, from their start")
     add("--warm-start", metavar="STUDY", help="try the best trials of another study of this store first")
     tools = ",".join(get_args(LogTarget))
