@@ -2,9 +2,11 @@
 
 import argparse
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tuning.driver import is_at_work
 from tuning.errors import SearchError
 from tuning.job import Job
 from tuning.plan import PATHS, STUDY_FLAGS, Plan, earlier_studies, matching_study
@@ -56,9 +58,10 @@ def find_earlier(arguments: argparse.Namespace, given: dict[str, Any]) -> tuple[
     """
     with Store.open(arguments.store, read_only=True) as store:
         rows = earlier_studies(store, arguments.study, given.get("dataset"))
-    if arguments.extend:
-        given = given | extended(rows[0], arguments.extend)
-    row, plan = matching_study(rows, given)
+        if arguments.extend:
+            given = given | extended(rows[0], arguments.extend)
+        is_taken = None if arguments.study else partial(is_at_work, store)
+        row, plan = matching_study(rows, given, is_taken)
     if arguments.storage_path and Storage.at(arguments.storage_path) != Storage.at(row["storage_path"]):
         raise SearchError(f"the study's files are in {row['storage_path']}: leave out --storage-path")
     return row, plan

@@ -52,7 +52,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--store", default=DEFAULT_URL, metavar="URL", help="SQLAlchemy URL (default: %(default)s)")
     add("--storage-path", help="folder for models and per-user results (default: results/<study>)")
     add("--address", help="host:port of a Ray cluster's head (default: RAY_ADDRESS, else a Ray of its own)")
-    add("--resume", action="store_true", help="go on with --study, or with the newest unfinished study")
+    add("--resume", action="store_true", help="go on with --study, or the newest unfinished study that is not at work")
     add(
         "--extend",
         type=positive_int,

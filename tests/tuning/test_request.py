@@ -1,12 +1,15 @@
 """Which study a command line goes on with, and to how many trials."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from finished_study import save_study, tiny_plan
+from finished_study import SETTINGS, save_study, tiny_plan
 
+from tuning.driver import Heartbeat
 from tuning.errors import SearchError
 from tuning.opening import _note_what_changed
 from tuning.plan import Plan
@@ -79,3 +82,40 @@ def test_a_resume_of_a_finished_extension_that_is_cut_off_is_not_taken_for_it(fi
     assert begin(finished, "--resume", "--study", "study", "--retry-failed") == 5
     with pytest.raises(SearchError, match="is not finished yet"):
         found(finished, *EXTEND)
+
+
+@contextmanager
+def at_work(url: str, name: str) -> Iterator[None]:
+    """A driver whose heart beats."""
+    with Store.open(url) as store:
+        assert store.claim_study(name, f"driver of {name}", silent_seconds=30)
+        heartbeat = Heartbeat(store, name, f"driver of {name}")
+        heartbeat.begin()
+        try:
+            yield
+        finally:
+            heartbeat.end()
+
+
+def test_a_resume_without_a_name_passes_over_studies_at_work(
+    tiny_root: Path, tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Heartbeat, "SECONDS", 0.1)
+    with Store.open(url) as store:
+        for name, beta in (("oldest", "0.2"), ("older", "0.2"), ("newer", "0.2"), ("other", "0.4")):
+            plan = tiny_plan(tiny_root, set=[*SETTINGS, f"beta={beta}"])
+            save_study(store, plan, tmp_path / "files", study_name=name)
+        store.update_study("oldest", ended_at=now())
+    flags = ["--resume", *(part for each in (*SETTINGS, "beta=0.2") for part in ("--set", each))]
+    assert found(url, *flags)[0]["study_name"] == "newer"
+    with ExitStack() as drivers:
+        drivers.enter_context(at_work(url, "newer"))
+        assert found(url, *flags)[0]["study_name"] == "older"
+        assert found(url, "--resume")[0]["study_name"] == "other"
+        drivers.enter_context(at_work(url, "older"))
+        with pytest.raises(
+            SearchError, match=r"every unfinished study .* driver at work \(newer, older\): wait"
+        ) as caught:
+            found(url, *flags)
+        assert "\n" not in str(caught.value)
+    assert found(url, *flags)[0]["study_name"] == "newer", "a driver that has let go is no obstacle"
