@@ -19,7 +19,7 @@ PATHS = ("config", "search_space", "dataset_root")
 STUDY_FLAGS = (
     *("dataset", *PATHS, "set", "trials", "epochs", "time_budget", "trial_timeout", "also_minimize"),
     *("concurrency", "cpus_per_trial", "gpus_per_trial", "sampler", "pruner", "audit_share", "seed"),
-    *("keep_models", "most_memory_gigabytes", "most_train_seconds", "log_to"),
+    *("keep_models", "disk_budget", "most_memory_gigabytes", "most_train_seconds", "log_to"),
 )
 """Flags that say what a study is; they are stored, so that `--resume --study NAME` needs no other."""
 
@@ -47,6 +47,7 @@ class Plan:
             gpus_per_trial=gpus_per_trial,
             time_budget_seconds=self.flags.get("time_budget"),
             trial_timeout_seconds=self.flags.get("trial_timeout"),
+            disk_budget_bytes=self.flags.get("disk_budget"),
             flags=dict(self.flags),
             git_sha=git_sha(),
             versions=package_versions(),

@@ -17,6 +17,7 @@ from tuning.address import wanted_address
 from tuning.choices import AUTO, Cost, LogTarget, PrunerName, SamplerName
 from tuning.commands import exit_code
 from tuning.quiet import ConsoleLog, be_quiet
+from tuning.retention import size_of_text
 from tuning.store import DEFAULT_URL
 
 
@@ -47,6 +48,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--pruner", choices=get_args(PrunerName))
     add("--audit-share", type=_fraction, help="share of pruned trials that are finished to judge the pruner")
     add("--keep-models", type=positive_int, help="trials whose best model is kept (default: 10)")
+    add("--disk-budget", type=_size, metavar="SIZE", help="such as 20GB: the worst kept models go where it is used up")
     add("--seed", type=int, help="of sampler and training (default: the configuration's)")
     add("--study", help="name (default: <dataset>-<UTC time>)")
     add("--store", default=DEFAULT_URL, metavar="URL", help="SQLAlchemy URL (default: %(default)s)")
@@ -96,6 +98,13 @@ def _cores(text: str) -> int | str:
 def _share(text: str) -> float | str:
     expected = "a whole number, a share below 1, or auto"
     return text if text == AUTO else _number(float, text, expected, lambda value: 0 <= value < 1 or value % 1 == 0)
+
+
+def _size(text: str) -> int:
+    try:
+        return size_of_text(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _log_targets(text: str) -> list[str]:

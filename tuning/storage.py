@@ -136,6 +136,16 @@ class Storage:
         below = self._system.get_file_info(arrow.FileSelector(self.path(name), recursive=True))
         return sum(found.size or 0 for found in below)
 
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Bytes of each file and each folder, with all that is below it, in a folder; nothing where there is none."""
+        root, sizes = self.path(folder), dict[str, int]()
+        selector = arrow.FileSelector(root, allow_not_found=True, recursive=True)
+        for info in self._system.get_file_info(selector):
+            if info.is_file:
+                name = info.path.removeprefix(f"{root}/").partition("/")[0]
+                sizes[name] = sizes.get(name, 0) + (info.size or 0)
+        return sizes
+
     def delete(self, name: str) -> None:
         """Remove a file or a folder with all that is in it; nothing happens where there is none."""
         path = self.path(name)

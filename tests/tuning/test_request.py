@@ -119,3 +119,14 @@ def test_a_resume_without_a_name_passes_over_studies_at_work(
             found(url, *flags)
         assert "\n" not in str(caught.value)
     assert found(url, *flags)[0]["study_name"] == "newer", "a driver that has let go is no obstacle"
+
+
+def test_a_disk_budget_is_kept_by_a_resume_and_may_be_changed(finished: str):
+    def budget(*flags: str) -> int | None:
+        begin(finished, "--resume", "--study", "study", *flags)
+        with Store.open(finished) as store:
+            return (store.study("study") or {})["spec"]["disk_budget_bytes"]
+
+    assert [budget(), budget("--disk-budget", "20GB"), budget(), budget("--disk-budget", "30 GB"), budget()] == [
+        *(None, 20_000_000_000, 20_000_000_000, 30_000_000_000, 30_000_000_000)
+    ]
