@@ -13,11 +13,11 @@ from pyarrow import ArrowException
 
 from tuning.driver import DRIVER, is_surely_dead
 from tuning.errors import SearchError
-from tuning.results import DIAGNOSTICS, MODELS, RECOMMENDATIONS, log_name, ray_name
+from tuning.results import DIAGNOSTICS, FINALS, MODELS, RECOMMENDATIONS, log_name, ray_name
 from tuning.storage import Storage
 from tuning.store import LIVE_SECONDS, Store
 
-_OF_TRIALS = (RECOMMENDATIONS, DIAGNOSTICS, MODELS, "hung")
+_OF_TRIALS = (RECOMMENDATIONS, DIAGNOSTICS, MODELS, FINALS, "hung")
 """Folders with a file or a folder a trial."""
 _SHARED = ("data", "mlflow")
 """Folders whose content no name says the study of: they go with the last study in the storage path."""
@@ -54,7 +54,9 @@ def own_files(store: Store, row: dict[str, Any]) -> Files:
         SearchError: they cannot be reached.
     """
     storage, name = Storage.at(row["storage_path"]), row["study_name"]
-    mine = re.compile(rf"\.?{re.escape(name)}\.\d+(\.parquet|\.json|(\.[0-9a-f]{{8}})?\.txt)?(\.(\d+\.)?(tmp|old))?")
+    mine = re.compile(
+        rf"\.?{re.escape(name)}\.\d+(\.seed-\d+|\.parquet|\.json|(\.[0-9a-f]{{8}})?\.txt)?(\.(\d+\.)?(tmp|old))?"
+    )
     studies = store.studies()
     others = studies[(studies["storage_path"] == row["storage_path"]) & (studies["study_name"] != name)]
     of_study = [ray_name(name), *(log_name(tool, name) for tool in _OF_TOOLS)]

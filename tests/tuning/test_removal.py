@@ -32,6 +32,7 @@ def results(storage: Path, trial_id: str) -> list[Path]:
         write(storage / "diagnostics" / f".{trial_id}.json.tmp"),
         write(storage / "hung" / f"{trial_id}.txt"),
         write(storage / "models" / trial_id / "model.safetensors"),
+        write(storage / "finals" / f"{trial_id}.seed-2026" / "model.safetensors"),
         write(storage / "models" / f".{trial_id}.4711.tmp" / "model.safetensors"),
     ]
 
