@@ -15,6 +15,8 @@ from athwe.config_files import override_config
 from athwe.data import Dataset
 from athwe.training.trainer import Trainer
 from tuning.driving.signals import on_interrupt
+from tuning.files.results import final_model_name
+from tuning.files.storage import Storage
 from tuning.finals.finalists import FinalRun
 from tuning.schema import WORKER_LOST
 from tuning.training.endings import failure_of
@@ -33,8 +35,8 @@ class Listener(Protocol):
     def epoch(self, run: FinalRun, message: Mapping[str, Any]) -> None:
         """A run trained an epoch: `epoch`, `best_epoch`, `best_value`."""
 
-    def looked(self, run: FinalRun, metrics: Mapping[str, float]) -> None:
-        """A run has come to its end and has looked at test."""
+    def looked(self, run: FinalRun, metrics: Mapping[str, float], not_kept: str | None) -> None:
+        """A run has come to its end and has looked at test; `not_kept` says why its model could not be written."""
 
     def failed(self, run: FinalRun, reason: str, error: str) -> None:
         """A run ended without a look."""
@@ -43,14 +45,15 @@ class Listener(Protocol):
 class FinalWorker:
     """Trains one run after another, an epoch a step. The step after a run's last epoch looks at test."""
 
-    def __init__(self, dataset: Dataset, config: Config, cores: int):
+    def __init__(self, dataset: Dataset, config: Config, cores: int, storage: Storage | None = None):
         limit_threads(cores)
         keep_freed_memory()
         import_ahead()
-        self._dataset, self._config = dataset, config
+        self._dataset, self._config, self._storage = dataset, config, storage
 
-    def begin(self, params: Mapping[str, Any], seed: int) -> None:
-        """The next run; nothing is built yet, so that only steps can fail."""
+    def begin(self, params: Mapping[str, Any], seed: int, model_name: str = "") -> None:
+        """The next run, whose model is kept under a name; nothing is built yet, so that only steps can fail."""
+        self._model_name = model_name
         self._values = {**params, "seed": seed}
         self._trainer: Trainer | None = None
         forget_trial()
@@ -63,11 +66,21 @@ class FinalWorker:
                 self._epochs = self._trainer.epochs()
             trainer = self._trainer
             if next(self._epochs, None) is None:
-                return {"test": trainer.evaluate("test")}
+                return {"test": trainer.evaluate("test"), **self._keep(trainer)}
             return {"epoch": trainer.epoch, "best_epoch": trainer.best_epoch, "best_value": trainer.best_value}
         except Exception as error:
             ending = failure_of(error, traceback.format_exc())
             return {"failure": {"reason": ending.reason, "error": ending.error}}
+
+    def _keep(self, trainer: Trainer) -> dict[str, Any]:
+        """Write the model. Where there is no room for it the look still counts: test was seen."""
+        if self._storage is None:
+            return {}
+        try:
+            self._storage.write(self._model_name, trainer.save_model)
+        except OSError as error:
+            return {"not_kept": error.strerror or str(error)}
+        return {}
 
 
 @dataclass
@@ -87,11 +100,15 @@ def run_finals(
     config: Config,
     listener: Listener,
     *,
+    storage: Storage | None = None,
     concurrency: int,
     cpus: int,
     gpus: float,
 ) -> None:
     """Work through the runs. Ray is started already; a run whose worker was lost begins anew, twice at most.
+
+    Args:
+        storage: where each run's model is written; None: nowhere.
 
     Raises:
         KeyboardInterrupt: Ctrl-C; what was looked at by then is told.
@@ -104,8 +121,9 @@ def run_finals(
     with on_interrupt(lambda: interrupted.append(True)):
         while waiting or at_work:
             while waiting and len(at_work) < concurrency:
-                seat = _Seat(idle.pop() if idle else new_worker(shared, config, cpus), *waiting.popleft())
-                seat.worker.begin.remote(dict(seat.run.finalist.params), seat.run.seed)
+                seat = _Seat(idle.pop() if idle else new_worker(shared, config, cpus, storage), *waiting.popleft())
+                finalist, seed = seat.run.finalist, seat.run.seed
+                seat.worker.begin.remote(dict(finalist.params), seed, final_model_name(finalist.trial_id, seed))
                 at_work[seat.worker.step.remote()] = seat
             ready, _ = ray.wait(list(at_work), timeout=_TICK_SECONDS)
             listener.tick()
@@ -129,7 +147,7 @@ def _tell(listener: Listener, run: FinalRun, message: Mapping[str, Any]) -> None
     if "epoch" in message:
         listener.epoch(run, message)
     elif "test" in message:
-        listener.looked(run, message["test"])
+        listener.looked(run, message["test"], message.get("not_kept"))
     else:
         listener.failed(run, **message["failure"])
 
