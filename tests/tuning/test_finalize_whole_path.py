@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from athwe.evaluation.metrics import mean_metrics
 from tuning.schema import COMPLETE, FAIL
 from tuning.store import Store
 
@@ -150,6 +151,11 @@ def test_a_finalisation_cut_off_goes_on_and_looks_once_a_seed(folder: Path):
     assert rows["evaluated_by"].str.contains("@.*: python tuning/finalize.py --study study --top 2 --seeds 6").all()
     line = json.loads(out)
     values = [json.loads(text)["test/ndcg@10"] for text in rows["metrics_json"]]
+    finals = folder / "study" / "finals"
+    assert sorted(path.name for path in finals.glob("*")) == [f"study.1.{seed}.parquet" for seed in rows["seed"]]
+    for seed, value in zip(rows["seed"], values, strict=True):
+        ranks = pd.read_parquet(finals / f"study.1.{seed}.parquet")["target_rank"].to_numpy()
+        assert mean_metrics(ranks, ["ndcg"], [10])["ndcg@10"] == pytest.approx(value)
     assert line["looks"] == 6 and line["trials"][0]["metrics"]["test/ndcg@10"]["values"] == values
     assert len(set(values)) == 6, "the seeds are not fresh"
     assert "the test split was looked at 6 times in this study" in err

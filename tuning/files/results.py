@@ -9,12 +9,17 @@ from athwe.data import Dataset
 from athwe.evaluation.recommendations import write_histories, write_items
 from tuning.files.storage import Storage
 
-RECOMMENDATIONS, DIAGNOSTICS, MODELS = "recommendations", "diagnostics", "models"
+RECOMMENDATIONS, DIAGNOSTICS, MODELS, FINALS = "recommendations", "diagnostics", "models", "finals"
 
 
 def recommendations_name(trial_id: str) -> str:
     """Per-user results of the trial's best epoch."""
     return f"{RECOMMENDATIONS}/{trial_id}.parquet"
+
+
+def final_name(trial_id: str, seed: int) -> str:
+    """Per-user results on test of the trial trained again with that seed."""
+    return f"{FINALS}/{trial_id}.{seed}.parquet"
 
 
 def diagnostics_name(trial_id: str) -> str:

@@ -11,11 +11,11 @@ from optuna.storages import RDBStorage
 
 from tuning.books.driver import DRIVER, is_surely_dead
 from tuning.errors import SearchError
-from tuning.files.results import DIAGNOSTICS, MODELS, RECOMMENDATIONS, log_name, ray_name
+from tuning.files.results import DIAGNOSTICS, FINALS, MODELS, RECOMMENDATIONS, log_name, ray_name
 from tuning.store import LIVE_SECONDS, Store
 
 _OF_TRIALS = (RECOMMENDATIONS, DIAGNOSTICS, MODELS, "hung")
-"""Folders with a file or a folder a trial."""
+"""Folders with a file or a folder a trial; FINALS has a file a trial and seed."""
 _SHARED = ("data", "mlflow")
 """Folders whose content no name says the study of: they go with the last study in the storage path."""
 _OF_TOOLS = ("tensorboard", "wandb")
@@ -48,9 +48,11 @@ def own_files(store: Store, row: dict[str, Any]) -> Files:
     if "://" in row["storage_path"]:
         raise SearchError(f"the study's files are at {row['storage_path']}: remove them there, and leave out --files")
     storage, name = Path(row["storage_path"]), row["study_name"]
-    mine = re.compile(rf"\.?{re.escape(name)}\.\d+(\.parquet|\.json|(\.[0-9a-f]{8})?\.txt)?(\.(\d+\.)?(tmp|old))?")
-    of_trials = [path for folder in _OF_TRIALS for path in sorted((storage / folder).glob("*"))]
-    own = [path for path in of_trials if mine.fullmatch(path.name)]
+    trial, half = rf"\.?{re.escape(name)}\.\d+", r"(\.(\d+\.)?(tmp|old))?"
+    mine = dict.fromkeys(_OF_TRIALS, re.compile(rf"{trial}(\.parquet|\.json|(\.[0-9a-f]{{8}})?\.txt)?{half}"))
+    mine[FINALS] = re.compile(rf"{trial}\.\d+\.parquet{half}")
+    of_trials = [(path, mine[folder]) for folder in mine for path in sorted((storage / folder).glob("*"))]
+    own = [path for path, pattern in of_trials if pattern.fullmatch(path.name)]
     studies = store.studies()
     others = studies[(studies["storage_path"] == row["storage_path"]) & (studies["study_name"] != name)]
     is_shared = len(own) < len(of_trials) or not others.empty
@@ -68,7 +70,10 @@ def remove_files(files: Files) -> None:
     try:
         for path in files.paths:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
-        for folder in (*(files.storage / name for name in (*_OF_TRIALS, *_SHARED, *_OF_TOOLS, "ray")), files.storage):
+        for folder in (
+            *(files.storage / name for name in (*_OF_TRIALS, FINALS, *_SHARED, *_OF_TOOLS, "ray")),
+            files.storage,
+        ):
             if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
                 folder.rmdir()
     except OSError as error:

@@ -1,3 +1,4 @@
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -33,6 +34,32 @@ def test_recommendations_are_in_external_ids_and_sorted_by_user(tiny_dataset, ra
         assert row["items"].tolist().index(row["target"]) + 1 <= row["target_rank"]
     assert len(row["items"]) == len(row["scores"])
     assert (np.diff(row["scores"]) <= 0).all()
+
+
+@pytest.mark.parametrize("split", ["valid", "test"])
+def test_gap_and_popularity_of_the_target_are_exact(tiny_dataset, tmp_path, split):
+    held_out = {*tiny_dataset.positions("valid"), *tiny_dataset.positions("test")}
+    training = Counter(item for position, item in enumerate(tiny_dataset.item) if position not in held_out)
+    positions = tiny_dataset.positions(split)
+    ranking = rank_targets(
+        lambda batch: torch.rand(len(batch.target), tiny_dataset.n_items),
+        tiny_dataset, positions, batch_size=16, mask_seen=False,
+    )  # fmt: skip
+    write_recommendations(ranking, tiny_dataset, tmp_path / "r.parquet")
+    rows = pq.read_table(tmp_path / "r.parquet").to_pandas().set_index("user")
+    assert len(rows) == len(positions)
+    for position, user in zip(positions, tiny_dataset.users(positions), strict=True):
+        row = rows.loc[tiny_dataset.user_tokens[user]]
+        before = tiny_dataset.user_offset[user] + row["history_end"] - 1
+        assert row["last_gap_seconds"] == tiny_dataset.timestamp[position] - tiny_dataset.timestamp[before] > 0
+        assert row["target_popularity"] == training[tiny_dataset.item[position]]
+
+
+def test_a_sealed_data_set_writes_the_same_file(tiny_dataset, ranking, tmp_path):
+    sealed = tiny_dataset.sealed()
+    write_recommendations(ranking, tiny_dataset, tmp_path / "whole.parquet")
+    write_recommendations(replace(ranking, positions=sealed.positions("valid")), sealed, tmp_path / "sealed.parquet")
+    assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "sealed.parquet").read_bytes()
 
 
 def test_masked_items_are_not_written_as_recommendations(tiny_dataset, ranking, tmp_path):

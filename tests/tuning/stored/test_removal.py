@@ -30,6 +30,9 @@ def results(storage: Path, trial_id: str) -> list[Path]:
         write(storage / "diagnostics" / f"{trial_id}.json"),
         write(storage / "diagnostics" / f".{trial_id}.json.tmp"),
         write(storage / "hung" / f"{trial_id}.txt"),
+        write(storage / "hung" / f"{trial_id}.0a1b2c3d.txt"),
+        write(storage / "finals" / f"{trial_id}.2026.parquet"),
+        write(storage / "finals" / f".{trial_id}.2026.parquet.4711.tmp"),
         write(storage / "models" / trial_id / "model.safetensors"),
         write(storage / "models" / f".{trial_id}.4711.tmp" / "model.safetensors"),
     ]
