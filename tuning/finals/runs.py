@@ -74,7 +74,7 @@ class FinalWorker:
             return {"failure": {"reason": ending.reason, "error": ending.error}}
 
     def _look(self, trainer: Trainer) -> dict[str, float]:
-        """Test metrics of the best epoch. Its per-user results are kept first: where they can't be, nobody has looked."""
+        """Test metrics of the best epoch; its per-user results are kept first: if they can't be, nobody has looked."""
         with trainer.best_model():
             ranking = trainer.rank("test")
         write = partial(write_recommendations, ranking, self._dataset)
