@@ -92,7 +92,7 @@ def recommendations(
 ) -> str:
     """A ranked list: the target marked, items of the history noted, and where else each item is recommended.
 
-    `elsewhere` gives for an item the (name, rank, colour) of the other lists that hold it; `linked` is from `link`.
+    `elsewhere` gives for an item the (trial, rank, colour) of the other lists that hold it; `linked` is from `link`.
     """
     rows = []
     for rank, (item_id, score) in enumerate(zip(item_ids, scores, strict=True), start=1):
@@ -125,10 +125,9 @@ def _link(item_id: str, linked: Mapping[str, int]) -> str:
     return f" same-{linked[item_id]}" if item_id in linked else ""
 
 
-def _elsewhere(name: str, rank: int, colour: str) -> str:
+def _elsewhere(trial: str, rank: int, colour: str) -> str:
     dot = f'<span class="dot" style="background:{colour}"></span>'
-    short = escape(name.removeprefix("trial ").replace(", seed ", "·"))
-    return f'<span class="badge" title="{escape(name)}, rank {rank}">{dot}{short}: {rank}</span>'
+    return f'<span class="badge" title="trial {escape(trial)}, rank {rank}">{dot}{escape(trial)}: {rank}</span>'
 
 
 def _card(item: pd.Series, note_html: str, picture: Picture, kind: str) -> str:

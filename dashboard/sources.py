@@ -24,6 +24,11 @@ class Source:
     """Of the study's first objective, on this split."""
     colour: str = ""
 
+    @property
+    def short(self) -> str:
+        """The name where room is scarce: `3`, or `3·2026`."""
+        return str(self.key).replace(".", "·")
+
 
 def of_trials(study: dict, trials: pd.DataFrame) -> dict[int | str, Source]:
     """Those of the trials that have written recommendations, by number."""

@@ -128,11 +128,13 @@ class Differences:
         for name, ranks in zip(names, self.ranks, strict=True):
             frame[name] = ranks[order]
         frame["difference"] = self.gain[order]
-        for column, title in (
-            ("history_end", "history"), ("last_gap_seconds", "last gap in s"), ("target_popularity", "in training"),
+        for column, title, unit in (
+            ("history_end", "history", 1), ("last_gap_seconds", "last gap, days", _DAY),
+            ("target_popularity", "in training", 1),
         ):  # fmt: skip
             if column in rows.column_names:
-                frame[title] = rows.column(column).to_numpy()
+                values = rows.column(column).to_numpy()
+                frame[title] = values if unit == 1 else values / unit
         return frame
 
 

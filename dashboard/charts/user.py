@@ -12,7 +12,7 @@ from dashboard.charts.figure import finish
 from dashboard.labels import duration
 
 MAX_SHOWN_CATEGORIES = 8
-HISTORY, TARGET, BREAK = "#7F7F7F", "#009E73", "#E69F00"
+HISTORY, TARGET, BREAK = "#8A8A8A", "#009E73", "#E69F00"
 OTHER = "other"
 PALE = ["#DCE6F2", "#F0A202"]
 """Dark text can be read on all of it, in light and dark."""
@@ -76,12 +76,23 @@ def category_bars(shares: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure
     for name in shares:
         figure.add_bar(
             y=[escape(category) for category in shares.index], x=100 * shares[name], name=name, orientation="h",
-            marker_color=colours[name], hovertemplate=f"%{{y}}: %{{x:.1f}} %<extra>{escape(name)}</extra>",
+            marker=_fill(colours[name]), hovertemplate=f"%{{y}}: %{{x:.1f}} %<extra>{escape(name)}</extra>",
         )  # fmt: skip
     figure.update_yaxes(autorange="reversed", type="category", automargin=True)
     figure.update_xaxes(title="share of the items", ticksuffix=" %", rangemode="tozero")
     figure.update_layout(barmode="group", bargap=0.25, bargroupgap=0.05)
     return finish(figure, 110 + len(shares) * (12 + 13 * len(shares.columns)))
+
+
+def _fill(colour: str) -> dict:
+    """A colour; the history is hatched, since a trial may be as grey."""
+    if colour != HISTORY:
+        return {"color": colour}
+    return {
+        "color": "rgba(0,0,0,0)",
+        "line": {"color": colour, "width": 1},
+        "pattern": {"shape": "/", "fgcolor": colour},
+    }
 
 
 def overlap_matrix(overlap: pd.DataFrame, common: pd.DataFrame) -> go.Figure:

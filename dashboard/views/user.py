@@ -105,11 +105,13 @@ def _find_user(path: str, users: pa.Table, mask: np.ndarray | None) -> str | Non
     matching = matching_users(tokens, part)
     if part and part not in matching and is_there(part):
         matching = [part, *matching]
+    asked = st.query_params.get("user", "")
     with listed:
-        asked = st.query_params.get("user", "")
         if not part and asked and asked not in matching and is_there(asked):
             matching = [asked, *matching]
         user = choose(st.selectbox, "User", "user", matching, part)
+    if asked and mask is not None and not is_there(asked):
+        st.caption(f"User {plain(asked)} is not within the chosen slices.")
     if not matching:
         where = "" if mask is None else " within the chosen slices"
         nothing(f"No user has “{part}” in its id{where}.", "Only users with a held-out target have recommendations.")

@@ -55,7 +55,7 @@ def show(study: dict, split: str, chosen: Sequence[Source], users: pa.Table, mas
     )
     for column, (side, sign) in zip(st.columns(2, gap="medium"), SIDES.items(), strict=True):
         with column:
-            frame = found.most(MAX_ROWS, sign, [f"rank, {one.name}", f"rank, {other.name}"])
+            frame = found.most(MAX_ROWS, sign, [f"rank in {one.short}", f"rank in {other.short}"])
             _side(side, frame, summary[side], other)
 
 
@@ -67,7 +67,11 @@ def _side(side: str, frame: pd.DataFrame, count: int, other: Source) -> None:
         return
     table(
         frame, side, height=250, on_select=lambda: open_user(frame, f"table-{side}"), selection_mode="single-row",
-        column_config={"difference": st.column_config.NumberColumn(format="%+.4f")},
+        column_config={
+            "difference": st.column_config.NumberColumn(format="%+.4f"),
+            "last gap, days": st.column_config.NumberColumn(format="%.2f"),
+            "in training": st.column_config.NumberColumn(help="how often the target occurs in training"),
+        },
     )  # fmt: skip
 
 

@@ -111,11 +111,11 @@ def target_sentence(rank: int, length: int) -> str:
 
 
 def elsewhere(others: Sequence[tuple[Source, dict | None]], length: int) -> dict[str, list[tuple[str, int, str]]]:
-    """For each item of other lists the (name, rank, colour) it has there."""
+    """For each item of other lists the (trial, rank, colour) it has there."""
     found: dict[str, list[tuple[str, int, str]]] = {}
     for source, row in others:
         for rank, item in enumerate(row["items"][:length] if row else [], start=1):
-            found.setdefault(item, []).append((source.name, rank, source.colour))
+            found.setdefault(item, []).append((source.short, rank, source.colour))
     return found
 
 
