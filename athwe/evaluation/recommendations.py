@@ -71,7 +71,10 @@ def write_items(dataset: Dataset, path: Path) -> None:
 def _lists(values: np.ndarray, count: np.ndarray) -> pa.Array:
     """A list per row, of the next `count` values each."""
     offsets = np.concatenate([[0], np.cumsum(count)])
-    return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(values))
+    flat = pa.array(values)
+    if isinstance(flat, pa.ChunkedArray):  # numpy's strings, from some two millions on
+        flat = flat.combine_chunks()
+    return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), flat)
 
 
 def _write(table: pa.Table, path: Path) -> None:

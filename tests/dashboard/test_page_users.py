@@ -101,8 +101,10 @@ def test_a_user_s_page_has_a_time_axis_overlap_and_categories(open_page):
 
 
 def test_finalists_are_shown_on_test_with_the_number_of_looks(open_page, store_folder):
-    assert "split" not in {group.key for group in open_page(view="users", study=RUNNING).get("button_group")}
+    app = open_page(view="users", study=RUNNING)
+    assert "split" not in {group.key for group in app.get("button_group")}, "no finalist of it is on record"
     app = open_page(view="users", study=FINISHED, split="test", user="U0010")
+    assert "split" in {group.key for group in app.get("button_group")}
     options = app.multiselect(key="finals").options
     assert options == [f"trial {number}, seed {seed}" for number, seed in FINALS], "one run is not on record"
     assert app.multiselect(key="finals").value == ["3.2025", "4.2025"]

@@ -2,13 +2,15 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
 
 from athwe.evaluation.ranking import rank_targets
-from athwe.evaluation.recommendations import write_histories, write_items, write_recommendations
+from athwe.evaluation.recommendations import _lists, write_histories, write_items, write_recommendations
 from dashboard import results
+from dashboard.users import Categories
 
 
 @pytest.fixture
@@ -62,6 +64,14 @@ def test_a_sealed_data_set_writes_the_same_file(tiny_dataset, ranking, tmp_path)
     assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "sealed.parquet").read_bytes()
 
 
+def test_millions_of_strings_become_lists():
+    """pyarrow makes several arrays of so many, and lists can be made of one only."""
+    count, tokens = 60_000, np.array([f"B{item:09d}" for item in range(5)])
+    assert isinstance(pa.array(np.tile(tokens, 10 * count)), pa.ChunkedArray), "too few to show it"
+    found = _lists(np.tile(tokens, 10 * count), np.full(count, 50))
+    assert len(found) == count and found[count - 1].as_py() == 10 * tokens.tolist()
+
+
 def test_masked_items_are_not_written_as_recommendations(tiny_dataset, ranking, tmp_path):
     write_recommendations(ranking, tiny_dataset, tmp_path / "r.parquet")
     write_histories(tiny_dataset, tmp_path / "h.parquet")
@@ -94,6 +104,21 @@ def test_items_keep_the_order_of_internal_ids(tiny_dataset, tmp_path):
     frame = pq.read_table(tmp_path / "i.parquet").to_pandas()
     assert frame["item_id"].tolist() == tiny_dataset.item_tokens[1:].tolist()
     assert {"title", "categories", "image"} <= set(frame.columns)
+
+
+def test_the_dashboard_reads_all_users_and_slices_them(tiny_dataset, ranking, tmp_path):
+    write_recommendations(ranking, tiny_dataset, tmp_path / "r.parquet")
+    write_items(
+        replace(tiny_dataset, items=tiny_dataset.items.assign(categories="Home Kitchen")), tmp_path / "i.parquet"
+    )
+    users = results.all_users(str(tmp_path / "r.parquet"))
+    assert users.column_names == list(results.USER_COLUMNS) and len(users) == len(ranking.positions)
+    assert users.column("target_popularity").to_pylist() == [
+        int(tiny_dataset.training_counts()[tiny_dataset.item_tokens.tolist().index(target)])
+        for target in users.column("target").to_pylist()
+    ]
+    found = Categories.of(users, results.item_categories(str(tmp_path / "i.parquet")))
+    assert found.counts() == {"Home": len(users), "Kitchen": len(users)}
 
 
 def test_the_dashboard_reads_what_is_written(tiny_dataset, tmp_path):
