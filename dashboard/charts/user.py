@@ -14,6 +14,8 @@ from dashboard.labels import duration
 MAX_SHOWN_CATEGORIES = 8
 HISTORY, TARGET, BREAK = "#8A8A8A", "#009E73", "#E69F00"
 OTHER = "other"
+NAMED_GAP = 0.07
+"""Share of the time axis that a gap takes where there is room for its length in words."""
 PALE = ["#DCE6F2", "#F0A202"]
 """Dark text can be read on all of it, in light and dark."""
 
@@ -35,6 +37,8 @@ def time_axis(times: Sequence[int], titles: Sequence[str], target: int | None, l
             x=pd.to_datetime([start, end], unit="s"), y=[0, 0], mode="lines", showlegend=False, hoverinfo="skip",
             line={"color": BREAK, "width": 3, "dash": "dot"},
         )  # fmt: skip
+        if seconds < NAMED_GAP * (moments[-1] - moments[0]):
+            continue
         middle = pd.to_datetime((start + end) / 2, unit="s")
         figure.add_annotation(x=middle, y=0, text=duration(seconds), showarrow=False, yshift=14, font={"size": 11})
     names = [escape(title[:60]) for title in titles]

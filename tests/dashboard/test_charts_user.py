@@ -19,6 +19,12 @@ def test_the_time_axis_has_a_mark_an_interaction_the_target_and_long_gaps():
     assert [note.text for note in figure.layout.annotations] == ["3 mo"]
 
 
+def test_a_gap_without_room_for_words_has_none():
+    figure = charts.time_axis([0, 40 * DAY, 1000 * DAY], ["a", "b", "c", "t"], 1000 * DAY, 30 * DAY)
+    assert len([trace for trace in figure.data if trace.mode == "lines"]) == 2
+    assert [note.text for note in figure.layout.annotations] == ["2 y 7 mo"]
+
+
 def test_an_unknown_time_of_the_target_is_not_drawn():
     figure = charts.time_axis([0, 5], ["a", "b", "t"], None, DAY)
     assert [trace.name for trace in figure.data] == ["history"] and list(figure.data[0].text) == ["a", "b"]

@@ -49,7 +49,9 @@ def own_files(store: Store, row: dict[str, Any]) -> Files:
         raise SearchError(f"the study's files are at {row['storage_path']}: remove them there, and leave out --files")
     storage, name = Path(row["storage_path"]), row["study_name"]
     trial, half = rf"\.?{re.escape(name)}\.\d+", r"(\.(\d+\.)?(tmp|old))?"
-    mine = dict.fromkeys(_OF_TRIALS, re.compile(rf"{trial}(\.parquet|\.json|(\.[0-9a-f]{{8}})?\.txt)?{half}"))
+    mine: dict[str, re.Pattern[str]] = dict.fromkeys(
+        _OF_TRIALS, re.compile(rf"{trial}(\.parquet|\.json|(\.[0-9a-f]{{8}})?\.txt)?{half}")
+    )
     mine[FINALS] = re.compile(rf"{trial}\.\d+\.parquet{half}")
     of_trials = [(path, mine[folder]) for folder in mine for path in sorted((storage / folder).glob("*"))]
     own = [path for path, pattern in of_trials if pattern.fullmatch(path.name)]
