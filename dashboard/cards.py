@@ -3,9 +3,11 @@
 Streamlit cleans HTML as well; escaping keeps a title readable and never lets it be markup in the first place.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -50,18 +52,31 @@ Picture = Callable[[str], str | None]
 
 
 def history(
-    item_ids: Sequence[str], timestamps: Sequence[int], target: str | None, items: pd.DataFrame, picture: Picture
+    item_ids: Sequence[str],
+    timestamps: Sequence[int],
+    target: str | None,
+    items: pd.DataFrame,
+    picture: Picture,
+    target_gap_seconds: int | None = None,
+    linked: Mapping[str, int] = MappingProxyType({}),
 ) -> str:
-    """Cards from the oldest to the newest item with the time between them, then the target, whose time is sealed."""
+    """Cards from the oldest to the newest item with the time between them, then the target.
+
+    Args:
+        target_gap_seconds: time between the newest item and the target, where it is known.
+        linked: as `link` numbers them.
+    """
     parts = []
     for place, (item_id, moment) in enumerate(zip(item_ids, timestamps, strict=True)):
         if place:
             parts.append(_gap(moment - timestamps[place - 1]))
         day = datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
-        parts.append(_card(items.loc[item_id], day, picture))
+        parts.append(_card(items.loc[item_id], day, picture, "card" + _link(item_id, linked)))
     if target is not None:
-        parts.append('<div class="gap"><span>→</span>next</div>')
-        parts.append(_card(items.loc[target], '<span class="badge target">target</span>', picture, "card target"))
+        unknown = '<div class="gap"><span>→</span>next</div>'
+        parts.append(unknown if target_gap_seconds is None else _gap(target_gap_seconds))
+        kind = "card target" + _link(target, linked)
+        parts.append(_card(items.loc[target], '<span class="badge target">target</span>', picture, kind))
     return f'{_STYLE}<div class="history">{"".join(reversed(parts))}</div>'
 
 
@@ -70,13 +85,14 @@ def recommendations(
     scores: Sequence[float],
     target: str,
     seen: set[str],
-    elsewhere: dict[str, list[tuple[int, int, str]]],
+    elsewhere: Mapping[str, Sequence[tuple[str, int, str]]],
     items: pd.DataFrame,
     picture: Picture,
+    linked: Mapping[str, int] = MappingProxyType({}),
 ) -> str:
     """A ranked list: the target marked, items of the history noted, and where else each item is recommended.
 
-    `elsewhere` gives for an item the (trial number, rank, colour) of the other lists that hold it.
+    `elsewhere` gives for an item the (trial, rank, colour) of the other lists that hold it; `linked` is from `link`.
     """
     rows = []
     for rank, (item_id, score) in enumerate(zip(item_ids, scores, strict=True), start=1):
@@ -85,17 +101,36 @@ def recommendations(
         badges += ['<span class="badge">in the history</span>'] if item_id in seen else []
         badges += [_elsewhere(*place) for place in elsewhere.get(item_id, [])]
         words = f'<div class="text">{_words(item, f"score {score:.3f}")}{"".join(badges)}</div>'
-        kind = "row target" if item_id == target else "row"
+        kind = ("row target" if item_id == target else "row") + _link(item_id, linked)
         rows.append(f'<div class="{kind}"><div class="rank">{rank}</div>{_picture(item, picture)}{words}</div>')
     return f'{_STYLE}<div class="list">{"".join(rows)}</div>'
 
 
-def _elsewhere(number: int, rank: int, colour: str) -> str:
+def link(lists: Iterable[Iterable[str]]) -> dict[str, int]:
+    """A number for each item that is in more than one list, by which its places are marked together."""
+    places = Counter(item for items in lists for item in dict.fromkeys(items))
+    return {item: number for number, item in enumerate(item for item, count in places.items() if count > 1)}
+
+
+def link_style(linked: Mapping[str, int]) -> str:
+    """Under the pointer, an item is marked wherever else it is on the page; without a script."""
+    rules = (
+        f".stApp:has(.same-{n}:hover) .same-{n} {{ outline: 3px solid #E69F00; outline-offset: -1px; }}"
+        for n in linked.values()
+    )
+    return f"<style>{' '.join(rules)}</style>"
+
+
+def _link(item_id: str, linked: Mapping[str, int]) -> str:
+    return f" same-{linked[item_id]}" if item_id in linked else ""
+
+
+def _elsewhere(trial: str, rank: int, colour: str) -> str:
     dot = f'<span class="dot" style="background:{colour}"></span>'
-    return f'<span class="badge" title="trial {number}, rank {rank}">{dot}{number}: {rank}</span>'
+    return f'<span class="badge" title="trial {escape(trial)}, rank {rank}">{dot}{escape(trial)}: {rank}</span>'
 
 
-def _card(item: pd.Series, note_html: str, picture: Picture, kind: str = "card") -> str:
+def _card(item: pd.Series, note_html: str, picture: Picture, kind: str) -> str:
     return f'<div class="{kind}">{_picture(item, picture)}{_words(item)}<div class="note">{note_html}</div></div>'
 
 

@@ -1,6 +1,7 @@
 """What the dashboard reads from the store: cached for a moment, bounded, read-only."""
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -103,6 +104,16 @@ def importances(url: str, study_name: str) -> pd.DataFrame:
 def test_looks(url: str, study_name: str) -> int:
     """How often the test split of a study was looked at."""
     return len(open_store(url).test_evaluations(study_name))
+
+
+@_cached
+def final_looks(url: str, study_name: str, mask_seen: bool) -> pd.DataFrame:
+    """Looks at test of finalists in a `mask_seen` mode, the first of each trial and seed: trial_id, seed, metrics."""
+    frame = open_store(url).test_evaluations(study_name)
+    mine = frame["trial_id"].notna() & (frame["mask_seen"].astype(bool) == mask_seen)
+    frame = frame[mine].drop_duplicates(["trial_id", "seed"])
+    frame = frame.assign(metrics=[json.loads(text) for text in frame["metrics_json"]])
+    return frame[["trial_id", "seed", "metrics"]].astype({"seed": int}).reset_index(drop=True)
 
 
 def best_trials(frame: pd.DataFrame, direction: str, count: int) -> list[int]:

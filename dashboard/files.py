@@ -52,8 +52,11 @@ def _opened(url: str) -> tuple[fs.FileSystem, str]:
     return fs.FileSystem.from_uri(url)
 
 
-def cached(read: Callable, path: str, *arguments):
+def cached(read: Callable, path: str, *arguments, is_large: bool = False):
     """`read(file, *arguments)`, or what was read from that version of the file before; None where there is none.
+
+    Args:
+        is_large: it comes to megabytes, so only a few are kept.
 
     Raises:
         UnreadableFile: it is half-written, or cannot be reached.
@@ -61,14 +64,28 @@ def cached(read: Callable, path: str, *arguments):
     try:
         system, inner = file_system(path)
         info = system.get_file_info(inner)
-        return None if info.type != fs.FileType.File else _versioned(read, path, info.mtime_ns, info.size, *arguments)
+        if info.type != fs.FileType.File:
+            return None
+        return (_few if is_large else _versioned)(read, path, info.mtime_ns, info.size, *arguments)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise UnreadableFile(f"cannot read {path}, which its search may not have finished: {reason}") from None
 
 
-@st.cache_data(max_entries=128, show_spinner=False, hash_funcs={FunctionType: lambda read: read.__name__})
+_BY_NAME = {FunctionType: lambda read: read.__name__}
+
+
+@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_NAME)
 def _versioned(read: Callable, path: str, modified_ns: int, size: int, *arguments):
+    return _read(read, path, *arguments)
+
+
+@st.cache_data(max_entries=12, show_spinner=False, hash_funcs=_BY_NAME)
+def _few(read: Callable, path: str, modified_ns: int, size: int, *arguments):
+    return _read(read, path, *arguments)
+
+
+def _read(read: Callable, path: str, *arguments):
     system, inner = file_system(path)
     with system.open_input_file(inner) as file:
         return read(file, *arguments)

@@ -13,12 +13,21 @@ from pyarrow import fs
 from dashboard.files import UnreadableFile, below, cached, file_system, inside
 
 MAX_LISTED_USERS = 200_000
-"""Users that can be searched by a part of their id; any other is found by the whole of it."""
+"""Users that can be searched by a part of their id and compared; any other is found by the whole of its id."""
+MAX_CATEGORISED_ITEMS = 500_000
+"""Items whose categories users are sliced by."""
+USER_COLUMNS = ("user", "target_rank", "history_end", "target", "last_gap_seconds", "target_popularity")
+"""What is read of all users at once. Files of an older version lack the last two."""
 
 
 def recommendations_path(study: dict, trial_id: str) -> str:
     """Where the recommendations of a trial are."""
     return inside(study, "recommendations", f"{trial_id}.parquet")
+
+
+def final_path(study: dict, trial_id: str, seed: int) -> str:
+    """Where the results on test of a trial are that was trained again with this seed."""
+    return inside(study, "finals", f"{trial_id}.seed-{seed}.parquet")
 
 
 def histories_path(study: dict) -> str:
@@ -31,14 +40,27 @@ def items_path(study: dict) -> str:
     return inside(study, "data", study["data_fingerprint"], "items.parquet")
 
 
-@st.cache_data(ttl=2, max_entries=16, show_spinner=False)
 def recommended_trials(storage_path: str) -> set[str]:
     """Ids of the trials that have written recommendations.
 
     Raises:
         UnreadableFile: the storage path cannot be reached.
     """
-    folder = below(storage_path, "recommendations")
+    return _written(storage_path, "recommendations")
+
+
+def final_runs(storage_path: str) -> set[str]:
+    """`<trial id>.<seed>` of the finalists' runs that have kept their results on test.
+
+    Raises:
+        UnreadableFile: the storage path cannot be reached.
+    """
+    return _written(storage_path, "finals")
+
+
+@st.cache_data(ttl=2, max_entries=16, show_spinner=False)
+def _written(storage_path: str, name: str) -> set[str]:
+    folder = below(storage_path, name)
     try:
         system, inner = file_system(folder)
         found = system.get_file_info(fs.FileSelector(inner, allow_not_found=True))
@@ -48,9 +70,14 @@ def recommended_trials(storage_path: str) -> set[str]:
     return {file.stem for file in files if file.suffix == ".parquet" and not file.name.startswith(".")}
 
 
-def users(path: str) -> pa.ChunkedArray | None:
-    """User tokens of a file, sorted, at most MAX_LISTED_USERS of them; None where there is no file."""
-    return cached(_users, path)
+def all_users(path: str) -> pa.Table | None:
+    """Those of USER_COLUMNS that a file has, by user, MAX_LISTED_USERS or so at most; None without a file."""
+    return cached(_all_users, path, is_large=True)
+
+
+def item_categories(path: str) -> pa.Table | None:
+    """Columns item_id and categories of MAX_CATEGORISED_ITEMS items at most; None where there is no file."""
+    return cached(_item_categories, path, is_large=True)
 
 
 def user_row(path: str, user: str) -> dict | None:
@@ -73,15 +100,25 @@ def diagnostics(study: dict, trial_id: str) -> dict | None:
     return cached(_diagnostics, inside(study, "diagnostics", f"{trial_id}.json"))
 
 
-def _users(file: pa.NativeFile) -> pa.ChunkedArray:
+def _all_users(file: pa.NativeFile) -> pa.Table:
+    return _first_rows(file, USER_COLUMNS, MAX_LISTED_USERS)
+
+
+def _item_categories(file: pa.NativeFile) -> pa.Table:
+    return _first_rows(file, ("item_id", "categories"), MAX_CATEGORISED_ITEMS)
+
+
+def _first_rows(file: pa.NativeFile, names: tuple[str, ...], count: int) -> pa.Table:
+    """Some columns, as far as they are there, of the first row groups that together have `count` rows."""
     parquet = pq.ParquetFile(file)
     groups, rows = [], 0
     for group in range(parquet.num_row_groups):
-        if rows >= MAX_LISTED_USERS:
+        if rows >= count:
             break
         groups.append(group)
         rows += parquet.metadata.row_group(group).num_rows
-    return parquet.read_row_groups(groups, columns=["user"]).column("user")
+    there = [name for name in names if name in parquet.schema_arrow.names]
+    return parquet.read_row_groups(groups, columns=there).combine_chunks()
 
 
 def _user_row(file: pa.NativeFile, user: str) -> dict | None:

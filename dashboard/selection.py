@@ -12,7 +12,24 @@ import streamlit as st
 
 from dashboard.labels import plain
 
-OF_A_STUDY = ("trial", "trials", "lists", "states", "axes", "metrics", "curves", "user", "find")
+OF_A_STUDY = (
+    "trial",
+    "trials",
+    "lists",
+    "states",
+    "axes",
+    "metrics",
+    "curves",
+    "user",
+    "find",
+    "split",
+    "finals",
+    "pair",
+    "length",
+    "gap",
+    "popularity",
+    "category",
+)
 """Selections that mean nothing in another study."""
 
 

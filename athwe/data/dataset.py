@@ -129,6 +129,14 @@ class Dataset:
             target=self.item[position],
         )
 
+    def training_counts(self) -> Int64[np.ndarray, " N"]:
+        """How often each item occurs in training: as a target of it, or as a user's first interaction.
+
+        Validation and test targets do not count, so a sealed data set gives the same numbers.
+        """
+        firsts = self.item[self.user_offset[1:-1]]
+        return np.bincount(np.concatenate([self.item[self.positions("train")], firsts]), minlength=self.n_items)
+
     def batch(self, positions: Int64[np.ndarray, " B"]) -> Batch:
         """Targets at `positions` with their histories, padded to the longest of them only."""
         length = self.lengths(positions)

@@ -19,9 +19,12 @@ MASK_SEEN_KEY = b"mask_seen"
 
 
 def write_recommendations(ranking: Ranking, dataset: Dataset, path: Path) -> None:
-    """Columns user, history_end, target, target_rank, items and scores (the top-K lists).
+    """One row a user: user, history_end, target, target_rank, last_gap_seconds, target_popularity, items and scores.
 
     `history_end` counts the user's interactions before the target: an exclusive index into its row of the histories.
+    `last_gap_seconds` is the time between the target and the item before it. `target_popularity` is how often the
+    target occurs in training, for the test split too: what was held out makes no item better known. Files of an older
+    version lack these two. `items` and `scores` are the top-K lists.
     """
     users = dataset.users(ranking.positions)
     order = np.argsort(dataset.user_tokens[users], kind="stable")
@@ -33,6 +36,8 @@ def write_recommendations(ranking: Ranking, dataset: Dataset, path: Path) -> Non
             "history_end": positions - dataset.user_offset[users[order]],
             "target": pa.array(tokens[dataset.item[positions]]),
             "target_rank": ranking.target_rank[order],
+            "last_gap_seconds": dataset.timestamp[positions] - dataset.timestamp[positions - 1],
+            "target_popularity": dataset.training_counts()[dataset.item[positions]],
             "items": _lists(tokens[ranking.top_items[order][offered]], offered.sum(axis=1)),
             "scores": _lists(ranking.top_scores[order][offered], offered.sum(axis=1)),
         }
@@ -66,7 +71,10 @@ def write_items(dataset: Dataset, path: Path) -> None:
 def _lists(values: np.ndarray, count: np.ndarray) -> pa.Array:
     """A list per row, of the next `count` values each."""
     offsets = np.concatenate([[0], np.cumsum(count)])
-    return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(values))
+    flat = pa.array(values)
+    if isinstance(flat, pa.ChunkedArray):  # numpy's strings, from some two millions on
+        flat = flat.combine_chunks()
+    return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), flat)
 
 
 def _write(table: pa.Table, path: Path) -> None:

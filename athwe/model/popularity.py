@@ -12,9 +12,7 @@ class Popularity:
 
     def __init__(self, dataset: Dataset):
         """Count the targets of training and each user's first interaction, which only ever is history."""
-        firsts = dataset.item[dataset.user_offset[1:-1]]
-        items = torch.cat([torch.as_tensor(dataset.item[dataset.positions("train")]), torch.as_tensor(firsts)])
-        self.count = items.bincount(minlength=dataset.n_items).float()
+        self.count = torch.from_numpy(dataset.training_counts()).float()
 
     def __call__(self, batch: Batch) -> Float[Tensor, "batch items"]:
         return self.count.repeat(len(batch.target), 1)

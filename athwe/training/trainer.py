@@ -129,7 +129,12 @@ class Trainer:
     def evaluate(self, split: Split) -> dict[str, float]:
         """Metrics of a split with the best epoch's weights, keyed `<split>/<name>`."""
         with self.best_model():
-            return self._metrics_of(self.rank(split), split)
+            return self.metrics_of(self.rank(split), split)
+
+    def metrics_of(self, ranking: Ranking, split: str) -> dict[str, float]:
+        """Means over the users of a ranking, keyed `<split>/<name>`."""
+        means = mean_metrics(ranking.target_rank, self.config.metric_names, self.config.topk)
+        return {f"{split}/{key}": value for key, value in means.items()}
 
     @contextmanager
     def best_model(self) -> Iterator[ATHWE]:
@@ -240,16 +245,12 @@ class Trainer:
             ranking = self.rank("valid")
         except NonFiniteScoreError:
             raise DivergedError(self.epoch, "scores", math.nan) from None
-        metrics = metrics | self._metrics_of(ranking, "valid") | {"valid/seconds": time.perf_counter() - started}
+        metrics = metrics | self.metrics_of(ranking, "valid") | {"valid/seconds": time.perf_counter() - started}
         self.stopping = self.stopping.after(self.epoch, metrics[self.config.valid_key])
         improved = self.stopping.best_epoch == self.epoch
         if improved:
             self._best_weights = _copy(self.model.state_dict())
         return EpochResult(self.epoch, metrics, improved, ranking)
-
-    def _metrics_of(self, ranking: Ranking, split: str) -> dict[str, float]:
-        means = mean_metrics(ranking.target_rank, self.config.metric_names, self.config.topk)
-        return {f"{split}/{key}": value for key, value in means.items()}
 
     # Parts of a checkpoint.
 

@@ -1,12 +1,14 @@
-"""How good the chosen trials are: every metric at every cutoff, at each trial's best epoch."""
+"""How good the chosen trials are, and for whom: every metric at every cutoff, a measure by slice of users."""
 
 import pandas as pd
 import streamlit as st
 
 from dashboard import data
 from dashboard.charts import cutoffs
+from dashboard.files import UnreadableFile
 from dashboard.labels import MAX_CHOSEN, metric_label, plain, seen_mode, trial_colours
 from dashboard.selection import choose_several
+from dashboard.views import evaluation_slices
 from dashboard.widgets import chart, nothing, table
 
 
@@ -32,8 +34,12 @@ def _view(url: str, study_name: str) -> None:
     values = at_best_epoch(data.metrics(url, tuple(rows["trial_id"])), rows)
     if values.empty:
         nothing("These trials have no metrics with a cutoff.", "Their configuration names the metrics and cutoffs.")
-        return
-    _cutoffs(study, values, chosen)
+    else:
+        _cutoffs(study, values, chosen)
+    try:
+        evaluation_slices.show(study, rows)
+    except UnreadableFile as error:
+        st.warning(plain(error))
 
 
 def at_best_epoch(metrics: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:

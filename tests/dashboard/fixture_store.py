@@ -27,6 +27,8 @@ ITEMS = [f"I{number:03d}" for number in range(1, 81)]
 HOSTILE_TITLE = "<script>alert(1)</script> **bold** $x^2$ [link](http://example.org) :red[Pan] & 'lid'"
 ESCAPING_IMAGE = "../secret.jpg"
 EPOCHS = 12
+FINALS = ((3, 2025), (4, 2025), (3, 2026))
+"""Number and seed of the looks at test that have kept their results."""
 _MATERIALS = ("Copper", "Cast Iron", "Enamel", "Bamboo", "Glass", "Stoneware")
 _THINGS = ("Pan", "Kettle", "Bowl", "Board", "Jar", "Lamp")
 _PARTS = ("next_item", "item_contrast", "temporal_contrast", "attribute", "cluster", "diversity")
@@ -50,6 +52,14 @@ def build(folder: Path) -> str:
         store.save_importance(FINISHED, "ped_anova", dict(zip(names, (0.07, 0.09, 0.11, 0.21, 0.52), strict=True)))
         look = {"study_name": FINISHED, "evaluated_by": "someone", "seed": 1, "mask_seen": False, "metrics_json": "{}"}
         store.save_test_evaluation(look)
+        for number, seed in FINALS:
+            goal, trial_id = 0.04 + number / 1000, f"{FINISHED}.{number}"
+            values = {"trial_id": trial_id, "seed": seed, "metrics_json": json.dumps({"test/ndcg@10": goal})}
+            store.save_test_evaluation(look | values)
+            path = folder / "storage" / "finals" / f"{trial_id}.seed-{seed}.parquet"
+            _write_users(path, goal, random.Random(seed * 100 + number), split="test")
+        unrecorded = folder / "storage" / "finals" / f"{FINISHED}.3.seed-2099.parquet"
+        _write_users(unrecorded, 0.04, random.Random(1), split="test")
     return url
 
 
@@ -183,10 +193,20 @@ def _history(user: str) -> dict:
 
 def _results(folder: Path, trial_id: str, goal: float, params: dict, chance: random.Random) -> None:
     storage = folder / "storage"
+    _write_users(storage / "recommendations" / f"{trial_id}.parquet", goal, chance, is_old=trial_id.startswith(SILENT))
+    (storage / "diagnostics").mkdir(exist_ok=True)
+    (storage / "diagnostics" / f"{trial_id}.json").write_text(json.dumps(_diagnostics(params, chance)))
+
+
+def _write_users(path: Path, goal: float, chance: random.Random, split: str = "valid", is_old: bool = False) -> None:
+    """Per-user results; old ones lack what slices by gap and popularity need."""
     rows = []
     for user in USERS:
         history = _history(user)
-        target = history["items"][-1]
+        end = len(history["items"]) - (split == "valid")
+        target = history["items"][-1] if split == "valid" else random.Random(user + split).choice(ITEMS)
+        times = history["timestamps"]
+        gap = times[end] - times[end - 1] if split == "valid" else 86400 * 9
         ranked = chance.sample(ITEMS, 50)
         common = random.Random(user).sample(ITEMS, 6)
         ranked = [*common, *(item for item in ranked if item not in common)][:50]
@@ -196,12 +216,11 @@ def _results(folder: Path, trial_id: str, goal: float, params: dict, chance: ran
             ranked = [target, *(item for item in ranked if item != target)][:50]
             rank = 1
         scores = sorted((chance.gauss(0, 3) for _ in ranked), reverse=True)
-        rows.append({"user": user, "history_end": len(history["items"]) - 1, "target": target, "target_rank": rank,
+        known = {} if is_old else {"last_gap_seconds": gap, "target_popularity": int(target[1:]) % 31}
+        rows.append({"user": user, "history_end": end, "target": target, "target_rank": rank, **known,
                      "items": ranked, "scores": scores})  # fmt: skip
-    (storage / "recommendations").mkdir(exist_ok=True)
-    (storage / "diagnostics").mkdir(exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(rows), storage / "recommendations" / f"{trial_id}.parquet", row_group_size=16)
-    (storage / "diagnostics" / f"{trial_id}.json").write_text(json.dumps(_diagnostics(params, chance)))
+    path.parent.mkdir(exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=16)
 
 
 def _diagnostics(params: dict, chance: random.Random) -> dict:

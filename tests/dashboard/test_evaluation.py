@@ -1,11 +1,15 @@
 """Metrics by cutoff are those of each trial's best epoch, and say their split and mode."""
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from fixture_store import FINISHED
 
 from dashboard.charts import cutoffs
+from dashboard.charts.by_slice import by_slice
 from dashboard.views.evaluation import at_best_epoch, cutoffs_table
+from dashboard.views.evaluation_slices import slice_means
 from dashboard.views.trial import parameters_table
 
 TRIALS = pd.DataFrame({"trial_id": ["s.3", "s.1"], "number": [3, 1], "best_epoch": pd.array([2, 1], dtype="Int64")})
@@ -50,6 +54,27 @@ def test_nothing_is_measured_against_a_missing_or_zero_value():
     values = pd.DataFrame({"trial": [0, 1], "key": ["a", "a"], "value": [0.0, 0.2]})
     assert cutoffs.relative_to(values, 0)["percent"].isna().all()
     assert cutoffs.relative_to(values, 9)["percent"].isna().all()
+
+
+def test_a_slice_has_the_mean_over_its_users_and_how_many_they_are():
+    users = {3: pa.table({"target_rank": [1, 3, 1, 100]}), 1: pa.table({"target_rank": [2, 1]})}
+    bins = {3: np.array([2, 0, 0, 0]), 1: np.array([0, 0])}
+    found = slice_means(users, bins, ("short", "middle", "long"), "recall@10")
+    assert found[["slice", "users", "trial", "mean"]].values.tolist() == [
+        ["short", 3, 3, pytest.approx(2 / 3)], ["short", 2, 1, 1.0], ["long", 1, 3, 1.0],
+    ]  # fmt: skip
+    assert found["margin"][0] == pytest.approx(1.96 * np.std([1, 1, 0], ddof=1) / 3**0.5)
+    assert found["margin"][1] == 0 and np.isnan(found["margin"][2])
+    figure = by_slice(found, "recall@10", {3: "trial 3", 1: "trial 1"}, {3: "#111111", 1: "#222222"})
+    assert {bar.name: list(bar.x) for bar in figure.data}["trial 3"] == ["short<br>3 users", "long<br>1 users"]
+
+
+def test_slices_follow_the_url_and_say_where_users_are_few(open_page):
+    app = open_page(view="evaluation", study=FINISHED, trials="0,3", slices="Last time gap", measure="recall@10")
+    frame = app.dataframe[1].value
+    assert "recall@10 · valid · seen items kept" in frame and set(frame["trial"]) == {0, 3}
+    assert frame.groupby("trial")["users"].sum().nunique() == 1
+    assert any("too few to tell" in caption.value for caption in app.caption)
 
 
 def test_the_view_shows_the_chosen_trials_with_split_and_mode(open_page):

@@ -37,16 +37,22 @@ def test_one_user_is_read_from_one_row_group(study, monkeypatch):
 def test_an_unknown_user_and_a_missing_file_are_none(study):
     assert results.user_row(results.recommendations_path(study, TRIAL), "nobody") is None
     assert results.user_row(results.recommendations_path(study, "no-trial"), "U0001") is None
-    assert results.users(results.recommendations_path(study, "no-trial")) is None
+    assert results.all_users(results.recommendations_path(study, "no-trial")) is None
     assert results.diagnostics(study, "no-trial") is None
 
 
-def test_the_list_of_users_reads_their_column_only_and_is_bounded(study, monkeypatch):
+def test_all_users_are_read_by_narrow_columns_only_and_bounded(study, monkeypatch):
     path = results.recommendations_path(study, TRIAL)
-    assert results.users(path).to_pylist() == fixture_store.USERS
-    files._versioned.clear()
+    assert results.all_users(path).column("user").to_pylist() == fixture_store.USERS
+    assert results.all_users(path).column_names == list(results.USER_COLUMNS), "items and scores are wide"
+    files._few.clear()
     monkeypatch.setattr(results, "MAX_LISTED_USERS", 20)
-    assert results.users(path).to_pylist() == fixture_store.USERS[:32]  # whole row groups
+    assert results.all_users(path).column("user").to_pylist() == fixture_store.USERS[:32]  # whole row groups
+
+
+def test_an_older_file_gives_the_columns_that_it_has(study):
+    users = results.all_users(results.recommendations_path(study, f"{fixture_store.SILENT}.0"))
+    assert users.column_names == ["user", "target_rank", "history_end", "target"]
 
 
 def test_a_file_that_was_written_again_is_read_again(study, tmp_path):
@@ -63,7 +69,7 @@ def test_a_half_written_file_is_one_line(study, tmp_path, content):
     (tmp_path / "recommendations").mkdir()
     (tmp_path / "recommendations" / "s.0.parquet").write_bytes(content)
     path = results.recommendations_path({"storage_path": str(tmp_path)}, "s.0")
-    for read in (results.users, lambda path: results.user_row(path, "U0001")):
+    for read in (results.all_users, lambda path: results.user_row(path, "U0001")):
         with pytest.raises(UnreadableFile, match="may not have finished") as caught:
             read(path)
         assert "\n" not in str(caught.value)

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import athwe
+from athwe.evaluation.metrics import mean_metrics
 from tuning.schema import COMPLETE, FAIL
 from tuning.store import Store
 
@@ -102,6 +103,16 @@ def folder(tiny_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def kept_by_seed(finals: Path) -> dict[int, float]:
+    """NDCG@10 by seed, of the per-user results that trial 1's final runs have left."""
+    found = {}
+    for path in finals.glob("*.parquet"):
+        trial_id, seed = path.stem.rsplit(".seed-", 1)
+        assert trial_id == "study.1"
+        found[int(seed)] = mean_metrics(pd.read_parquet(path)["target_rank"].to_numpy(), ["ndcg"], [10])["ndcg@10"]
+    return found
+
+
 def test_a_trial_that_went_on_under_another_number_is_reproduced_and_so_is_what_was_cut_off(folder: Path):
     cut_off, whole = trials(folder).to_dict("records")
     assert (cut_off["state"], whole["state"], whole["retry_of"]) == (FAIL, COMPLETE, 0)
@@ -158,6 +169,7 @@ def test_a_finalisation_cut_off_goes_on_and_looks_once_a_seed(folder: Path):
     assert rows["evaluated_by"].str.contains("@.*: python tuning/finalize.py --study study --top 2 --seeds 6").all()
     line = json.loads(out)
     values = [json.loads(text)["test/ndcg@10"] for text in rows["metrics_json"]]
+    assert kept_by_seed(folder / "study" / "finals") == pytest.approx(dict(zip(rows["seed"], values, strict=True)))
     assert line["looks"] == 6 and line["trials"][0]["metrics"]["test/ndcg@10"]["values"] == values
     assert len(set(values)) == 6, "the seeds are not fresh"
     check_kept_model(folder / "study" / "finals", line["trials"][0]["model"], err)

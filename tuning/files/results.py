@@ -12,9 +12,8 @@ from athwe.evaluation.recommendations import write_histories, write_items
 from athwe.training.checkpoint import MODEL
 from tuning.files.storage import Storage
 
-RECOMMENDATIONS, DIAGNOSTICS, MODELS = "recommendations", "diagnostics", "models"
-FINALS = "finals"
-"""Folder with the models of finalists."""
+RECOMMENDATIONS, DIAGNOSTICS, MODELS, FINALS = "recommendations", "diagnostics", "models", "finals"
+"""FINALS has the models of finalists and their per-user results on test."""
 
 
 def recommendations_name(trial_id: str) -> str:
@@ -35,6 +34,11 @@ def model_name(trial_id: str) -> str:
 def final_model_name(trial_id: str, seed: int) -> str:
     """Folder with the model of a finalist that was trained on a seed, for `athwe.load`."""
     return f"{FINALS}/{trial_id}.seed-{seed}"
+
+
+def final_name(trial_id: str, seed: int) -> str:
+    """Per-user results on test of that model."""
+    return f"{final_model_name(trial_id, seed)}.parquet"
 
 
 def keep_best_final(storage: Storage, trial_id: str, maximize: bool) -> str | None:

@@ -1,13 +1,16 @@
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
 
 from athwe.evaluation.ranking import rank_targets
-from athwe.evaluation.recommendations import write_histories, write_items, write_recommendations
+from athwe.evaluation.recommendations import _lists, write_histories, write_items, write_recommendations
 from dashboard import results
+from dashboard.users import Categories
 
 
 @pytest.fixture
@@ -33,6 +36,40 @@ def test_recommendations_are_in_external_ids_and_sorted_by_user(tiny_dataset, ra
         assert row["items"].tolist().index(row["target"]) + 1 <= row["target_rank"]
     assert len(row["items"]) == len(row["scores"])
     assert (np.diff(row["scores"]) <= 0).all()
+
+
+@pytest.mark.parametrize("split", ["valid", "test"])
+def test_gap_and_popularity_of_the_target_are_exact(tiny_dataset, tmp_path, split):
+    held_out = {*tiny_dataset.positions("valid"), *tiny_dataset.positions("test")}
+    training = Counter(item for position, item in enumerate(tiny_dataset.item) if position not in held_out)
+    positions = tiny_dataset.positions(split)
+    ranking = rank_targets(
+        lambda batch: torch.rand(len(batch.target), tiny_dataset.n_items),
+        tiny_dataset, positions, batch_size=16, mask_seen=False,
+    )  # fmt: skip
+    write_recommendations(ranking, tiny_dataset, tmp_path / "r.parquet")
+    rows = pq.read_table(tmp_path / "r.parquet").to_pandas().set_index("user")
+    assert len(rows) == len(positions)
+    for position, user in zip(positions, tiny_dataset.users(positions), strict=True):
+        row = rows.loc[tiny_dataset.user_tokens[user]]
+        before = tiny_dataset.user_offset[user] + row["history_end"] - 1
+        assert row["last_gap_seconds"] == tiny_dataset.timestamp[position] - tiny_dataset.timestamp[before] > 0
+        assert row["target_popularity"] == training[tiny_dataset.item[position]]
+
+
+def test_a_sealed_data_set_writes_the_same_file(tiny_dataset, ranking, tmp_path):
+    sealed = tiny_dataset.sealed()
+    write_recommendations(ranking, tiny_dataset, tmp_path / "whole.parquet")
+    write_recommendations(replace(ranking, positions=sealed.positions("valid")), sealed, tmp_path / "sealed.parquet")
+    assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "sealed.parquet").read_bytes()
+
+
+def test_millions_of_strings_become_lists():
+    """pyarrow makes several arrays of so many, and lists can be made of one only."""
+    count, tokens = 60_000, np.array([f"B{item:09d}" for item in range(5)])
+    assert isinstance(pa.array(np.tile(tokens, 10 * count)), pa.ChunkedArray), "too few to show it"
+    found = _lists(np.tile(tokens, 10 * count), np.full(count, 50))
+    assert len(found) == count and found[count - 1].as_py() == 10 * tokens.tolist()
 
 
 def test_masked_items_are_not_written_as_recommendations(tiny_dataset, ranking, tmp_path):
@@ -67,6 +104,21 @@ def test_items_keep_the_order_of_internal_ids(tiny_dataset, tmp_path):
     frame = pq.read_table(tmp_path / "i.parquet").to_pandas()
     assert frame["item_id"].tolist() == tiny_dataset.item_tokens[1:].tolist()
     assert {"title", "categories", "image"} <= set(frame.columns)
+
+
+def test_the_dashboard_reads_all_users_and_slices_them(tiny_dataset, ranking, tmp_path):
+    write_recommendations(ranking, tiny_dataset, tmp_path / "r.parquet")
+    write_items(
+        replace(tiny_dataset, items=tiny_dataset.items.assign(categories="Home Kitchen")), tmp_path / "i.parquet"
+    )
+    users = results.all_users(str(tmp_path / "r.parquet"))
+    assert users.column_names == list(results.USER_COLUMNS) and len(users) == len(ranking.positions)
+    assert users.column("target_popularity").to_pylist() == [
+        int(tiny_dataset.training_counts()[tiny_dataset.item_tokens.tolist().index(target)])
+        for target in users.column("target").to_pylist()
+    ]
+    found = Categories.of(users, results.item_categories(str(tmp_path / "i.parquet")))
+    assert found.counts() == {"Home": len(users), "Kitchen": len(users)}
 
 
 def test_the_dashboard_reads_what_is_written(tiny_dataset, tmp_path):

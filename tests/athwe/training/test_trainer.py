@@ -114,7 +114,7 @@ def test_test_is_measured_with_the_best_epoch(tiny_config, tiny_dataset):
     )
     at_each_epoch = []
     for _ in trainer.epochs():
-        at_each_epoch.append(trainer._metrics_of(trainer.rank("test"), "test"))
+        at_each_epoch.append(trainer.metrics_of(trainer.rank("test"), "test"))
     assert trainer.evaluate("test") == at_each_epoch[trainer.best_epoch - 1]
 
 
