@@ -27,7 +27,7 @@ def recommendations_path(study: dict, trial_id: str) -> str:
 
 def final_path(study: dict, trial_id: str, seed: int) -> str:
     """Where the results on test of a trial are that was trained again with this seed."""
-    return inside(study, "finals", f"{trial_id}.{seed}.parquet")
+    return inside(study, "finals", f"{trial_id}.seed-{seed}.parquet")
 
 
 def histories_path(study: dict) -> str:
@@ -50,7 +50,7 @@ def recommended_trials(storage_path: str) -> set[str]:
 
 
 def final_runs(storage_path: str) -> set[str]:
-    """`<trial id>.<seed>` of the finalists' runs that have kept their results on test.
+    """`<trial id>.seed-<seed>` of the finalists' runs that have kept their results on test.
 
     Raises:
         UnreadableFile: the storage path cannot be reached.

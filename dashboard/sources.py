@@ -52,7 +52,7 @@ def of_finalists(study: dict, trials: pd.DataFrame, looks: pd.DataFrame) -> dict
     found: dict[int | str, Source] = {}
     for look in looks.to_dict("records"):
         trial_id, seed = look["trial_id"], look["seed"]
-        if trial_id in numbers and f"{trial_id}.{seed}" in kept:
+        if trial_id in numbers and f"{trial_id}.seed-{seed}" in kept:
             number = numbers[trial_id]
             path = results.final_path(study, trial_id, seed)
             key, name = f"{number}.{seed}", f"trial {number}, seed {seed}"

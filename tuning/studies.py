@@ -53,7 +53,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     export.add_argument("--best", type=Path, metavar="FILE", help="write the best configuration, for --config, instead")
     delete = command("delete", delete_study, "remove a study from the store and from Optuna's tables")
     delete.add_argument("--study", required=True, help="name")
-    delete.add_argument("--files", action="store_true", help="its files under the storage path, too")
+    delete.add_argument("--files", action="store_true", help="its files under the storage path, too, on S3 as well")
     delete.add_argument("--ledger", action="store_true", help="its looks at test, too, which it is kept for otherwise")
     delete.add_argument("--yes", action="store_true", help="do not ask")
     return parser.parse_args(argv)
@@ -163,7 +163,7 @@ def _what_goes(name: str, counts: dict[str, int], optuna_trials: int, files: "Fi
     if files is None:
         return f"{text}; its files stay"
     number, size = files.size()
-    text += f"; and {number:,} files ({size / 1e6:,.1f} MB) in {files.storage}"
+    text += f"; and {number:,} files ({size / 1e6:,.1f} MB) in {files.storage.url}"
     return f"{text}, where the folders of all studies stay for another one" if files.is_shared else text
 
 

@@ -56,9 +56,9 @@ def build(folder: Path) -> str:
             goal, trial_id = 0.04 + number / 1000, f"{FINISHED}.{number}"
             values = {"trial_id": trial_id, "seed": seed, "metrics_json": json.dumps({"test/ndcg@10": goal})}
             store.save_test_evaluation(look | values)
-            path = folder / "storage" / "finals" / f"{trial_id}.{seed}.parquet"
+            path = folder / "storage" / "finals" / f"{trial_id}.seed-{seed}.parquet"
             _write_users(path, goal, random.Random(seed * 100 + number), split="test")
-        unrecorded = folder / "storage" / "finals" / f"{FINISHED}.3.2099.parquet"
+        unrecorded = folder / "storage" / "finals" / f"{FINISHED}.3.seed-2099.parquet"
         _write_users(unrecorded, 0.04, random.Random(1), split="test")
     return url
 

@@ -113,7 +113,7 @@ def test_finalists_are_shown_on_test_with_the_number_of_looks(open_page, store_f
     assert "ndcg@10 · test · seen items kept: 0.04300" in shown and "valid ·" not in shown
     history = fixture_store._history("U0010")["items"]
     assert f"{len(history)} items" in shown and "test target" in shown
-    one, other = (ranks(store_folder, f"finals/{FINISHED}.{n}.2025.parquet") for n in (3, 4))
+    one, other = (ranks(store_folder, f"finals/{FINISHED}.{n}.seed-2025.parquet") for n in (3, 4))
     gained = sum(other[user] < one[user] and other[user] <= 10 for user in one)
     assert int(numbers(app)["gained"]) == gained
 
@@ -134,7 +134,7 @@ def test_looks_without_files_leave_only_validation(open_page, tmp_path):
 
 def test_a_half_written_file_of_a_finalist_is_a_sentence(open_page, tmp_path):
     url = fixture_store.build(tmp_path)
-    (tmp_path / "storage" / "finals" / f"{FINISHED}.3.2025.parquet").write_bytes(b"PAR1")
+    (tmp_path / "storage" / "finals" / f"{FINISHED}.3.seed-2025.parquet").write_bytes(b"PAR1")
     app = open_page(url, view="users", study=FINISHED, split="test")
     assert "may not have finished" in texts(app)
 

@@ -10,11 +10,13 @@ import ray
 from finished_study import save_study, save_trial, tiny_plan
 from tiny_search import write_tiny
 
+import athwe
 from athwe.config_files import override_config
 from athwe.data import load_dataset
 from athwe.evaluation.metrics import mean_metrics
 from athwe.evaluation.recommendations import write_histories
 from athwe.training.trainer import Trainer
+from tuning.files.results import final_model_name, keep_best_final
 from tuning.files.storage import Storage
 from tuning.finalize import main
 from tuning.finals import runs
@@ -113,49 +115,58 @@ def test_a_worker_trains_as_anyone_would_and_looks_at_test_once_at_the_end(
         monkeypatch.setattr(runs, name, lambda *_: None)
     plan = tiny_plan(tiny_root)
     whole = load_dataset("tiny", tiny_root, plan.config)
-    worker = FinalWorker(whole, plan.config, Storage.at(str(tmp_path / "storage")), 1)
-    worker.begin("study.2", PARAMS, 77)
+    worker = FinalWorker(whole, plan.config, 1, Storage.at(str(tmp_path)))
+    worker.begin(PARAMS, 77, "finals/study.2.seed-77")
     messages = [worker.step() for _ in range(4)]
     trainer = Trainer(override_config(plan.config, PARAMS | {"seed": 77}), whole)
     trained = list(trainer.epochs())
     assert [message.get("epoch") for message in messages] == [1, 2, 3, None]
     assert messages[2]["best_value"] == max(one.metrics["valid/ndcg@10"] for one in trained)
     assert messages[3] == {"test": trainer.evaluate("test")}
-    kept = pq.read_table(tmp_path / "storage" / "finals" / "study.2.77.parquet").to_pandas()
-    means = mean_metrics(kept["target_rank"].to_numpy(), ["ndcg"], [10])
+
+    users = pq.read_table(tmp_path / "finals" / "study.2.seed-77.parquet").to_pandas()
+    means = mean_metrics(users["target_rank"].to_numpy(), ["ndcg"], [10])
     assert means["ndcg@10"] == pytest.approx(messages[3]["test"]["test/ndcg@10"])
     write_histories(whole, tmp_path / "histories.parquet")
     known = pq.read_table(tmp_path / "histories.parquet").to_pandas()
-    assert kept["user"].equals(known["user"])
-    assert kept["history_end"].tolist() == known["items"].map(len).tolist(), "all that is known comes before the target"
+    assert users["user"].equals(known["user"])
+    assert users["history_end"].tolist() == known["items"].map(len).tolist(), "all that is known is before the target"
+    kept = athwe.load(tmp_path / "finals" / "study.2.seed-77")
+    assert (
+        kept.facts["best_value"] == messages[2]["best_value"] and len(kept.recommend(["i1"], [1_400_000_000], k=3)) == 3
+    )
 
-    worker.begin("study.2", {"learning_rate": 1e30}, 77)
+    (tmp_path / "full").touch()  # where the folder is to be
+    worker.begin(PARAMS, 77, "full/study.2.seed-77")
+    *_, last = [worker.step() for _ in range(4)]
+    assert last["test"] == messages[3]["test"] and "exists" in last["not_kept"], "test was seen: the look counts"
+
+    worker.begin({"learning_rate": 1e30}, 77)
     failure = worker.step()["failure"]
     assert failure["reason"] == "diverged" and "training diverged" in failure["error"]
 
 
-def test_nobody_has_looked_where_the_results_cannot_be_kept(
-    tiny_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    for name in ("limit_threads", "import_ahead", "keep_freed_memory"):
-        monkeypatch.setattr(runs, name, lambda *_: None)
-    (tmp_path / "finals").write_text("a file, where a folder should be")
-    plan = tiny_plan(tiny_root, epochs=1)
-    worker = FinalWorker(load_dataset("tiny", tiny_root, plan.config), plan.config, Storage.at(str(tmp_path)), 1)
-    worker.begin("study.2", PARAMS, 77)
-    assert worker.step()["epoch"] == 1
-    last = worker.step()
-    assert list(last) == ["failure"] and "finals" in last["failure"]["error"]
+def put_model(storage: Storage, name: str, best_value: float) -> None:
+    storage.write_text(f"{name}/model.json", json.dumps({"best_value": best_value}))
+    storage.write_text(f"{name}/model.safetensors", "")
 
 
-def test_a_storage_path_that_cannot_be_written_is_refused_before_anything_is_trained(
-    study_url: str, tmp_path: Path, capsys: pytest.CaptureFixture
+@pytest.mark.parametrize(("maximize", "best"), [(True, "s.1.seed-7"), (False, "s.1.seed-6")])
+@pytest.mark.parametrize("place", ["local", "s3"])
+def test_the_model_of_the_best_seed_on_validation_is_kept(
+    request: pytest.FixtureRequest, tmp_path: Path, place: str, maximize: bool, best: str
 ):
-    (tmp_path / "storage").write_text("a file, where a folder should be")
-    assert main(["--study", "study", "--store", study_url]) == 2
-    error = capsys.readouterr().err
-    assert "cannot write to" in error and "results of the finalists go there" in error and error.count("\n") == 1
-    assert not ray.is_initialized() and looks_of(study_url) == 0
+    path = str(tmp_path) if place == "local" else request.getfixturevalue("s3_bucket").format(tmp_path.name)
+    storage = Storage.at(path)
+    assert keep_best_final(storage, "s.1", maximize) is None
+    for seed, value in ((6, 0.1), (7, 0.3), (8, 0.2)):
+        put_model(storage, final_model_name("s.1", seed), value)
+    others = ["s.1.2.seed-6", "s.11.seed-6"]  # of the study s.1, and of another trial
+    for name in others:
+        put_model(storage, f"finals/{name}", 0.9)
+    assert keep_best_final(storage, "s.1", maximize) == f"finals/{best}"
+    assert storage.names("finals") == sorted([*others, best])
+    assert keep_best_final(storage, "s.1", maximize) == f"finals/{best}"
 
 
 def test_only_a_finalisation_reads_a_data_set_that_is_not_sealed(tiny_root: Path):

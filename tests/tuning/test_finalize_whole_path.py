@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import athwe
 from athwe.evaluation.metrics import mean_metrics
 from tuning.schema import COMPLETE, FAIL
 from tuning.store import Store
@@ -103,10 +104,10 @@ def folder(tiny_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def kept_by_seed(finals: Path) -> dict[int, float]:
-    """NDCG@10 by seed, of the per-user results that trial 1's final runs have left; there is nothing else."""
+    """NDCG@10 by seed, of the per-user results that trial 1's final runs have left; no other trial has left any."""
     found = {}
-    for path in finals.iterdir():
-        trial_id, seed = path.name.removesuffix(".parquet").rsplit(".", 1)
+    for path in finals.glob("*.parquet"):
+        trial_id, seed = path.name.removesuffix(".parquet").split(".seed-")
         assert trial_id == "study.1"
         found[int(seed)] = mean_metrics(pd.read_parquet(path)["target_rank"].to_numpy(), ["ndcg"], [10])["ndcg@10"]
     return found
@@ -131,6 +132,13 @@ def test_a_trial_that_went_on_under_another_number_is_reproduced_and_so_is_what_
         store.save_metrics("study.1", 30, {"valid/ndcg@10": right})
     assert other.returncode == 1
     assert "differs: epoch 30 of 30 is the first to differ, by 0.001 at most" in other.stdout
+
+
+def check_kept_model(folder: Path, said: str, printed: str) -> None:
+    """One model of six is kept, where the finalisation says, and can be loaded."""
+    (kept,) = [path for path in folder.iterdir() if path.is_dir()]
+    assert said == str(kept) and f"its best seed on validation: {kept}" in printed
+    assert len(athwe.load(kept).recommend(["i1", "i2"], [1_400_000_000, 1_400_086_400], k=3)) == 3
 
 
 def test_a_finalisation_cut_off_goes_on_and_looks_once_a_seed(folder: Path):
@@ -164,6 +172,7 @@ def test_a_finalisation_cut_off_goes_on_and_looks_once_a_seed(folder: Path):
     assert kept_by_seed(folder / "study" / "finals") == pytest.approx(dict(zip(rows["seed"], values, strict=True)))
     assert line["looks"] == 6 and line["trials"][0]["metrics"]["test/ndcg@10"]["values"] == values
     assert len(set(values)) == 6, "the seeds are not fresh"
+    check_kept_model(folder / "study" / "finals", line["trials"][0]["model"], err)
     assert "the test split was looked at 6 times in this study" in err
     for noise in ("Warning", "ray.", "raylet", "Traceback", "\x1b"):
         assert noise not in err

@@ -67,6 +67,21 @@ def claim(store: Store, study_name: str, driver: str, live_seconds: float = LIVE
         time.sleep(0.5)
 
 
+def is_at_work(store: Store, study_name: str, live_seconds: float = LIVE_SECONDS) -> bool:
+    """Whether some driver works on a study; one that was killed is told from one that lives by its next heartbeat.
+
+    That takes five seconds with a living driver, and `live_seconds` at most. Nothing is written.
+    """
+    first, bearer = _heartbeat(store, study_name)
+    if is_surely_dead(bearer):
+        return False
+    beat = first
+    while beat is not None and beat == first and (now() - beat).total_seconds() < live_seconds:
+        time.sleep(0.5)
+        beat, _ = _heartbeat(store, study_name)
+    return beat is not None and beat != first
+
+
 def _heartbeat(store: Store, study_name: str) -> tuple[datetime | None, str | None]:
     """When a driver was alive last, and which."""
     row = store.study(study_name) or {}

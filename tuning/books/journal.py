@@ -172,6 +172,7 @@ class Journal:
         self._save(number, checkpoint=path)
         self._drop_checkpoints(*ancestors(self.records, number))
         self._state_budget(number)
+        self._write(lambda: self._disk.keep_to_budget(self.records, at_most_every_seconds=10.0))
 
     def ended(self, number: int, ending: Ending) -> None:
         """The trial is over. Its value is that of its best epoch, in both tables."""
@@ -242,6 +243,7 @@ class Journal:
         Raises:
             StoreError: the store did not come back in time.
         """
+        self._write(lambda: self._disk.keep_to_budget(self.records))  # Ray has written its last, too
         deadline = time.monotonic() + timeout_seconds
         while not self.flush():
             if time.monotonic() > deadline:

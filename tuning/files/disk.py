@@ -1,7 +1,9 @@
 """A study's files under its storage path: room for them, and the deleting of those that are not wanted any more."""
 
 import logging
+import math
 import re
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -18,7 +20,7 @@ from tuning.files.results import (
     ray_name,
     recommendations_name,
 )
-from tuning.files.retention import Trial, most_bytes, most_models, size_text, unwanted_models
+from tuning.files.retention import Trial, models_over_budget, most_bytes, most_models, size_text, unwanted_models
 from tuning.files.storage import Storage
 from tuning.planning.spec import Spec
 
@@ -36,11 +38,15 @@ class DiskRules:
     maximize: bool
     trials: int
     at_work: int
+    budget: int | None = None
+    """Most bytes of models, per-user results and training states together; None: no other limit than these."""
 
     @classmethod
     def of(cls, spec: Spec) -> Self:
         """The rules of a study."""
-        return cls(spec.settings.keep_models, spec.direction == "maximize", spec.settings.trials, spec.concurrency)
+        maximize = spec.direction == "maximize"
+        size = (spec.settings.trials, spec.concurrency, spec.disk_budget_bytes)
+        return cls(spec.settings.keep_models, maximize, *size)
 
 
 class Disk:
@@ -56,6 +62,11 @@ class Disk:
         self._without_model: set[int] = set()
         """Trials whose model is deleted."""
         self._budget_is_stated = False
+        self._is_over_budget = False
+        """Whether it was said that the budget cannot be kept."""
+        self._looked_at = -math.inf
+        self._own = re.compile(rf"{re.escape(study_name)}\.(\d+)(\.parquet|\.json)?")
+        """Names of a trial's model, per-user results and diagnostics."""
         self._half = re.compile(rf"\.{re.escape(study_name)}\.\d+(\.parquet|\.json|\.txt)?\.(\d+\.)?(tmp|old)")
         """Names of this study's files that are being written; a study's name may be the beginning of another's."""
 
@@ -71,6 +82,7 @@ class Disk:
                 if is_half or (folder == MODELS and name in unwanted_ids):
                     self._delete(f"{folder}/{name}")
         self._without_model |= unwanted
+        self.keep_to_budget(trials)
 
     def _delete_orphans(self, wanted: set[str]) -> None:
         """Training states that the store does not know: a driver was killed before it heard of them or deleted them."""
@@ -102,6 +114,48 @@ class Disk:
         for number in sorted(unwanted - self._without_model):
             self._delete(model_name(self._trial_id(number)))
             self._without_model.add(number)
+        self.keep_to_budget(trials)
+
+    def keep_to_budget(self, trials: Mapping[int, Trial], at_most_every_seconds: float = 0.0) -> None:
+        """Delete models, the worst trials' first, until what the study keeps is within the budget, where there is one.
+
+        Training states, per-user results and the best trial's model stay; where they alone are too much, that is said
+        once.
+        """
+        budget = self._rules.budget
+        if budget is None or time.monotonic() - self._looked_at < at_most_every_seconds:
+            return
+        self._looked_at = time.monotonic()
+        try:
+            models, used = self._used()
+        except OSError as error:  # a worker has just replaced what was being counted: the next epoch is soon
+            logger.debug("what the study takes on disk could not be seen: %s", error)
+            return
+        going = models_over_budget(trials, self._rules.maximize, models, used - budget)
+        for number in going:
+            self._delete(model_name(self._trial_id(number)))
+        left = used - sum(models[number] for number in going)
+        if going:
+            which = f"model{'s' * (len(going) > 1)} of trial{'s' * (len(going) > 1)} {', '.join(map(str, going))}"
+            text = "the disk budget of %s: %s were used, without the %s it is %s"
+            logger.info(text, size_text(budget), size_text(used), which, size_text(left))
+        if left > budget and not self._is_over_budget:
+            logger.warning(
+                "the disk budget of %s cannot be kept: %s are used with no model but the best one's and those at work; "
+                "give a larger --disk-budget with --resume, or a smaller --concurrency",
+                *(size_text(budget), size_text(left)),
+            )
+        self._is_over_budget = left > budget
+
+    def _used(self) -> tuple[dict[int, int], int]:
+        """Bytes of the models that are there, by number of their trials, and of all that counts for the budget."""
+        found = {folder: self.storage.sizes(folder) for folder in (MODELS, RECOMMENDATIONS, DIAGNOSTICS)}
+        own = {
+            folder: {int(mine[1]): size for name, size in sizes.items() if (mine := self._own.fullmatch(name))}
+            for folder, sizes in found.items()
+        }
+        states = self.storage.bytes_of(ray_name(self._study_name))
+        return own[MODELS], states + sum(sum(sizes.values()) for sizes in own.values())
 
     def delete_checkpoints(self, paths: Iterable[str]) -> None:
         """Delete training states, by their paths in the file system, that no trial goes on from any more."""
@@ -134,11 +188,22 @@ class Disk:
             logger.warning("what the study takes on disk could not be seen: %s", error)
             return
         logger.info("%s", budget_text(self._rules, model, state, results, free))
+        if self._rules.budget is not None:
+            self._state_use(self._rules.budget)
         most = most_bytes(
             model, state, results, keep=self._rules.keep_models, at_work=self._rules.at_work, trials=self._rules.trials
         )
-        if free is not None and free < most:
+        if free is not None and free < min(most, self._rules.budget or most):
             logger.warning("that is more than the %s free at %s", size_text(free), storage.url)
+
+    def _state_use(self, budget: int) -> None:
+        try:
+            used = self._used()[1]
+        except OSError as error:
+            logger.debug("what the study takes on disk could not be seen: %s", error)
+            return
+        text = "the disk budget is %s, %s of it used now: where it is not enough, the worst of these models go"
+        logger.info(text, size_text(budget), size_text(used))
 
     def _trial_id(self, number: int) -> str:
         return f"{self._study_name}.{number}"
@@ -157,13 +222,18 @@ class Disk:
             logger.warning("cannot delete %s, which is not wanted any more: %s", name, error)
 
 
-def require_room(storage: Storage, dataset: Dataset, config: Config) -> None:
-    """See before the start that the files of a trial could fit.
+def require_room(storage: Storage, dataset: Dataset, config: Config, budget: int | None = None) -> None:
+    """See before the start that the files of a trial could fit, on the disk and within the budget.
 
     Raises:
         SearchError: not even the least that a trial needs.
     """
     free, least = storage.free_bytes(), least_bytes(dataset, config)
+    if budget is not None and budget < least:
+        raise SearchError(
+            f"the disk budget is {size_text(budget)}, a trial needs {size_text(least)} at least: give a larger "
+            "--disk-budget"
+        )
     if free is not None and free < least:
         raise SearchError(
             f"the storage path {storage.url} has {size_text(free)} free, a trial needs {size_text(least)} at least: "

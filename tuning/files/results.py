@@ -1,5 +1,7 @@
 """The files of a study under its storage path, named by trial: what the dashboard and a user read."""
 
+import json
+import re
 from functools import partial
 from io import BytesIO
 
@@ -7,19 +9,17 @@ import pandas as pd
 
 from athwe.data import Dataset
 from athwe.evaluation.recommendations import write_histories, write_items
+from athwe.training.checkpoint import MODEL
 from tuning.files.storage import Storage
 
-RECOMMENDATIONS, DIAGNOSTICS, MODELS, FINALS = "recommendations", "diagnostics", "models", "finals"
+RECOMMENDATIONS, DIAGNOSTICS, MODELS = "recommendations", "diagnostics", "models"
+FINALS = "finals"
+"""Folder with the models of finalists, and their per-user results on test."""
 
 
 def recommendations_name(trial_id: str) -> str:
     """Per-user results of the trial's best epoch."""
     return f"{RECOMMENDATIONS}/{trial_id}.parquet"
-
-
-def final_name(trial_id: str, seed: int) -> str:
-    """Per-user results on test of the trial trained again with that seed."""
-    return f"{FINALS}/{trial_id}.{seed}.parquet"
 
 
 def diagnostics_name(trial_id: str) -> str:
@@ -30,6 +30,32 @@ def diagnostics_name(trial_id: str) -> str:
 def model_name(trial_id: str) -> str:
     """Folder with the trial's best model, for `athwe.load`."""
     return f"{MODELS}/{trial_id}"
+
+
+def final_model_name(trial_id: str, seed: int) -> str:
+    """Folder with the model of a finalist that was trained on a seed, for `athwe.load`."""
+    return f"{FINALS}/{trial_id}.seed-{seed}"
+
+
+def final_results_name(model_name: str) -> str:
+    """Per-user results on test of the model of that name."""
+    return f"{model_name}.parquet"
+
+
+def keep_best_final(storage: Storage, trial_id: str, maximize: bool) -> str | None:
+    """Delete the models of a finalist but the one with the best validation value; gives its name, None without one.
+
+    Never by test: what is chosen by it could not be reported by it.
+    """
+    mine = re.compile(rf"{re.escape(trial_id)}\.seed-\d+")
+    names = [f"{FINALS}/{name}" for name in storage.names(FINALS) if mine.fullmatch(name)]
+    values = {name: json.loads(storage.read(f"{name}/{MODEL}.json"))["best_value"] for name in names}
+    if not values:
+        return None
+    best = (max if maximize else min)(values, key=lambda name: values[name])
+    for name in values.keys() - {best}:
+        storage.delete(name)
+    return best
 
 
 def stacks_name(trial_id: str, driver: str) -> str:

@@ -77,11 +77,8 @@ class Storage:
         """Arguments of `tune.RunConfig` to keep Ray's checkpoints below `name`."""
         return {"storage_path": self.path(name), "storage_filesystem": None if self.is_local else self._system}
 
-    def require_writable(self, remedy: str = "give another --storage-path") -> None:
+    def require_writable(self) -> None:
         """Make the folder, and see whether a file can be written to it.
-
-        Args:
-            remedy: what the user can do where it cannot.
 
         Raises:
             SearchError: it cannot.
@@ -90,7 +87,7 @@ class Storage:
             self.write_text(_WRITABLE, "")
             self.delete(_WRITABLE)
         except (ArrowException, OSError) as error:
-            raise SearchError(f"cannot write to {self.url}: {_line(error)}; {remedy}") from None
+            raise SearchError(f"cannot write to {self.url}: {_line(error)}; give another --storage-path") from None
 
     def write(self, name: str, make: Callable[[Path], object]) -> None:
         """Write a file or a folder.
@@ -133,11 +130,24 @@ class Storage:
 
     def bytes_of(self, name: str) -> int:
         """Size of a file, or of all the files below a folder; 0 where there is none."""
-        info = self._system.get_file_info(self.path(name))
-        if info.type != arrow.FileType.Directory:
-            return info.size or 0
-        below = self._system.get_file_info(arrow.FileSelector(self.path(name), recursive=True))
-        return sum(found.size or 0 for found in below)
+        return sum(self.file_sizes(name))
+
+    def file_sizes(self, name: str) -> list[int]:
+        """Size of a file, or of each of the files below a folder; nothing where there is none."""
+        found = [self._system.get_file_info(self.path(name))]
+        if found[0].type == arrow.FileType.Directory:
+            found = self._system.get_file_info(arrow.FileSelector(self.path(name), recursive=True))
+        return [info.size or 0 for info in found if info.is_file]
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Bytes of each file and each folder, with all that is below it, in a folder; nothing where there is none."""
+        root, sizes = self.path(folder), dict[str, int]()
+        selector = arrow.FileSelector(root, allow_not_found=True, recursive=True)
+        for info in self._system.get_file_info(selector):
+            if info.is_file:
+                name = info.path.removeprefix(f"{root}/").partition("/")[0]
+                sizes[name] = sizes.get(name, 0) + (info.size or 0)
+        return sizes
 
     def delete(self, name: str) -> None:
         """Remove a file or a folder with all that is in it; nothing happens where there is none."""
@@ -147,6 +157,16 @@ class Storage:
             self._system.delete_dir(path)
         elif kind != arrow.FileType.NotFound:
             self._system.delete_file(path)
+
+    def delete_if_empty(self, folder: str = "") -> None:
+        """Remove a folder that has nothing in it. A link to one stays, and so does a bucket."""
+        path = self.path(folder)
+        if self.is_local:
+            local = Path(path)
+            if local.is_dir() and not local.is_symlink() and not any(local.iterdir()):
+                local.rmdir()
+        elif "/" in path and self._type(path) == arrow.FileType.Directory and not self.names(folder):
+            self._system.delete_dir(path)
 
     def copy(self, old: str, new: str) -> None:
         """Copy a file or a folder, replacing what is there of the new name."""

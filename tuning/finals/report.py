@@ -22,6 +22,10 @@ def print_report(
     console.print(table(f"{spec.study} on test, mask_seen {str(spec.config.mask_seen).lower()}", found, keys))
     times = "once" if looks == 1 else f"{looks} times"
     console.print(f"the test split was looked at {times} in this study", markup=False, highlight=False, soft_wrap=True)
+    for one in found:
+        if one.get("model"):
+            text = f"trial {one['trial']}, its best seed on validation: {one['model']}"
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
     if failures:
         console.print(f"{len(failures)} runs failed; the same command tries them again", highlight=False)
 

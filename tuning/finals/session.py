@@ -2,6 +2,7 @@
 
 import argparse
 import getpass
+import logging
 import os
 import shlex
 import socket
@@ -15,6 +16,7 @@ import torch
 from rich.console import Console
 
 from tuning.books.driver import DRIVER
+from tuning.files.results import keep_best_final
 from tuning.finals.finalists import (
     FinalRun,
     choose,
@@ -37,16 +39,19 @@ from tuning.quiet import ConsoleLog, silence_loggers
 from tuning.store import Store, display_url
 from tuning.stored.data import StoredStudy, read_study
 
+logger = logging.getLogger(__name__)
+
 OK, SOME_FAILED = 0, 1
 
 
 class _Driver:
     """Hears of the runs, writes their looks down, and shows how far they are."""
 
-    def __init__(self, ledger: Ledger, progress: FinalProgress):
+    def __init__(self, ledger: Ledger, progress: FinalProgress, study: StoredStudy):
         self.failures: list[dict[str, Any]] = []
         self._ledger = ledger
         self._progress = progress
+        self._study = study
 
     def tick(self) -> None:
         self._ledger.beat()
@@ -54,8 +59,11 @@ class _Driver:
     def epoch(self, run: FinalRun, message: Mapping[str, Any]) -> None:
         self._progress.epoch(run, message)
 
-    def looked(self, run: FinalRun, metrics: Mapping[str, float]) -> None:
+    def looked(self, run: FinalRun, metrics: Mapping[str, float], not_kept: str | None) -> None:
         self._ledger.write(run, metrics)
+        if not_kept:
+            logger.warning("the model or the per-user results of %s are not kept: %s", run, not_kept)
+        _kept_model(self._study, run.finalist.trial_id)
         self._progress.ended(run)
 
     def failed(self, run: FinalRun, reason: str, error: str) -> None:
@@ -86,6 +94,8 @@ def finalize(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -
         looks, failures = _run_missing(study, missing, arguments, console, log)
     keys = shown_metrics(spec.objective)
     found = results(finalists, comparable_looks(looks, spec.config.mask_seen), keys)
+    for one in found:
+        one["model"] = _kept_model(study, one["trial_id"])
     print_report(console, spec, found, keys, len(looks), failures)
     if arguments.json:
         print(json_line(spec, found, len(looks), failures, {"store": display_url(arguments.store)}))
@@ -101,8 +111,7 @@ def _run_missing(
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """Run what is missing; gives the ledger after it, and the failures."""
     spec = study.spec
-    dataset, storage = study.load_dataset(arguments.dataset_root), study.storage
-    storage.require_writable("the per-user results of the finalists go there, as those of the trials did")
+    dataset = study.load_dataset(arguments.dataset_root)
     address = cluster_address(arguments.address)
     if address is None:  # what this machine has is known before Ray has started
         _share_out(spec, arguments, [Node(core_count(), torch.cuda.device_count())])
@@ -114,11 +123,22 @@ def _run_missing(
         with Store.open(arguments.store) as store, Ledger(store, study.name, DRIVER, facts) as ledger:
             runs = missing(ledger.looks())  # another driver may have been at work until now
             with FinalProgress(console, spec.objective, len(runs), spec.config.epochs) as progress:
-                driver = _Driver(ledger, progress)
-                run_finals(runs, dataset, spec.config, storage, driver, **share)
+                driver = _Driver(ledger, progress, study)
+                run_finals(runs, dataset, spec.config, driver, storage=study.storage, **share)
             return ledger.looks(), driver.failures
     finally:
         ray.shutdown()
+
+
+def _kept_model(study: StoredStudy, trial_id: str) -> str | None:
+    """Where the model of a finalist's best seed is, the others' being deleted; None where there is none."""
+    storage = study.storage
+    try:
+        name = keep_best_final(storage, trial_id, study.spec.direction == "maximize")
+    except OSError as error:
+        logger.warning("cannot look for the model of %s in %s: %s", trial_id, storage.url, error)
+        return None
+    return name and (storage.path(name) if storage.is_local else f"s3://{storage.path(name)}")
 
 
 def _share_out(spec: Spec, arguments: argparse.Namespace, nodes: Sequence[Node]) -> dict[str, Any]:

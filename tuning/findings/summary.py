@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tuning.books.record import TrialRecord, best_trials
+from tuning.connection import has_password, url_to_type
 from tuning.driving.progress import number_text
 from tuning.findings.pareto import pareto_of
 from tuning.planning.spec import Spec
@@ -134,12 +135,22 @@ def print_findings(console: Console, store: Store, spec: Spec) -> dict[str, Any]
     return {"pareto": points} if len(spec.objectives) > 1 else {}
 
 
-def next_commands(store_url: str) -> list[str]:
-    """What to type to look at the study."""
-    is_default = store_url == DEFAULT_URL
-    return [
-        "streamlit run dashboard/app.py" + ("" if is_default else f" -- --store {shlex.quote(store_url)}"),
-    ]
+def next_commands(store_url: str, study_name: str, *, is_stopped: bool, is_chosen_from: bool) -> list[str]:
+    """What to type next, to be copied as it stands; a password of the store is left out, which a line says then.
+
+    Args:
+        store_url: as it was given.
+        is_stopped: the search came to less than was asked for.
+        is_chosen_from: it came to its end and has a COMPLETE trial, so that the best can be looked at on test.
+    """
+    at = "" if store_url == DEFAULT_URL else f" --store {shlex.quote(url_to_type(store_url))}"
+    study = f"--study {shlex.quote(study_name)}{at}"
+    lines = (
+        ["# the store's password is left out: have it in PGPASSWORD or ~/.pgpass"] if has_password(store_url) else []
+    )
+    lines += [f"python tuning/search.py --resume {study}"] if is_stopped else []
+    lines += ["streamlit run dashboard/app.py" + (f" --{at}" if at else "")]
+    return [*lines, *([f"python tuning/finalize.py {study}"] if is_chosen_from else [])]
 
 
 def _value_text(value: float) -> str:

@@ -1,6 +1,6 @@
 """From flags to what a search is going to do; what can be wrong is found here, before anything is written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ PATHS = ("config", "search_space", "dataset_root")
 STUDY_FLAGS = (
     *("dataset", *PATHS, "set", "trials", "epochs", "time_budget", "trial_timeout", "also_minimize"),
     *("concurrency", "cpus_per_trial", "gpus_per_trial", "sampler", "pruner", "audit_share", "seed"),
-    *("keep_models", "most_memory_gigabytes", "most_train_seconds", "log_to"),
+    *("keep_models", "disk_budget", "most_memory_gigabytes", "most_train_seconds", "log_to"),
 )
 """Flags that say what a study is; they are stored, so that `--resume --study NAME` needs no other."""
 
@@ -48,6 +48,7 @@ class Plan:
             gpus_per_trial=gpus_per_trial,
             time_budget_seconds=self.flags.get("time_budget"),
             trial_timeout_seconds=self.flags.get("trial_timeout"),
+            disk_budget_bytes=self.flags.get("disk_budget"),
             flags=dict(self.flags),
             git_sha=git_sha(),
             versions=package_versions(),
@@ -105,22 +106,35 @@ def earlier_studies(store: Store, name: str | None, dataset: str | None) -> list
     return rows
 
 
-def matching_study(rows: Sequence[dict[str, Any]], given: Mapping[str, Any]) -> tuple[dict[str, Any], Plan]:
+def matching_study(
+    rows: Sequence[dict[str, Any]], given: Mapping[str, Any], is_taken: Callable[[str], bool] | None = None
+) -> tuple[dict[str, Any], Plan]:
     """The first of these studies that the flags given do not contradict, with its plan.
+
+    Args:
+        is_taken: whether another driver works on a study, which is passed over then.
 
     Raises:
         SearchError: there is none; the difference to the first one.
         AthweError: its data set or files cannot be used any more.
     """
     refusal: SearchError | None = None
+    taken: list[str] = []
     for row in rows:
         plan = make_plan(row["spec"]["flags"] | given)
         try:
             require_same_study(row, plan.spec(row["study_name"], 1, 0))
         except SearchError as error:
             refusal = refusal or error
-        else:
+            continue
+        if is_taken is None or not is_taken(row["study_name"]):
             return row, plan
+        taken.append(row["study_name"])
+    if taken:
+        raise SearchError(
+            f"every unfinished study of this spec has a driver at work ({', '.join(taken)}): wait for its end, "
+            "or leave out --resume for a new study"
+        )
     raise refusal or SearchError("no study to resume")
 
 

@@ -134,6 +134,8 @@ class Spec(Section):
     time_budget_seconds: Annotated[float, Field(gt=0)] | None = None
     trial_timeout_seconds: Annotated[float, Field(gt=0)] | None = None
     """An epoch that takes longer than this hangs."""
+    disk_budget_bytes: Positive | None = None
+    """Most that models, per-user results and training states may take together."""
     flags: dict[str, Any] = Field(default_factory=dict)
     """Command line flags as given, so that the study can be resumed by its name alone."""
     git_sha: str | None = None

@@ -1,21 +1,24 @@
 """Take a study out of the world: its rows, Optuna's, and the files that are its own."""
 
 import re
-import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.storages import RDBStorage
+from pyarrow import ArrowException
 
 from tuning.books.driver import DRIVER, is_surely_dead
 from tuning.errors import SearchError
 from tuning.files.results import DIAGNOSTICS, FINALS, MODELS, RECOMMENDATIONS, log_name, ray_name
+from tuning.files.storage import Storage
 from tuning.store import LIVE_SECONDS, Store
 
-_OF_TRIALS = (RECOMMENDATIONS, DIAGNOSTICS, MODELS, "hung")
-"""Folders with a file or a folder a trial; FINALS has a file a trial and seed."""
+_OF_TRIALS = (RECOMMENDATIONS, DIAGNOSTICS, MODELS, FINALS, "hung")
+"""Folders with a file or a folder a trial."""
 _SHARED = ("data", "mlflow")
 """Folders whose content no name says the study of: they go with the last study in the storage path."""
 _OF_TOOLS = ("tensorboard", "wandb")
@@ -26,16 +29,21 @@ _OF_TOOLS = ("tensorboard", "wandb")
 class Files:
     """What a study owns under its storage path."""
 
-    paths: tuple[Path, ...]
-    """Files, and folders as a whole."""
-    storage: Path
+    names: tuple[str, ...]
+    """Of files, and of folders as a whole."""
+    storage: Storage
     is_shared: bool
     """Whether other studies have results there; the folders of all stay for them."""
 
     def size(self) -> tuple[int, int]:
-        """Number of files, and their bytes."""
-        files = [file for path in self.paths for file in ([path] if path.is_file() else path.rglob("*"))]
-        sizes = [file.lstat().st_size for file in files if not file.is_dir()]
+        """Number of files, and their bytes.
+
+        Raises:
+            SearchError: they cannot be reached.
+        """
+        with _one_line(f"cannot look at the files in {self.storage.url}"):
+            own = [name for name in self.names if not _is_link(self.storage, name)]
+            sizes = [size for name in own for size in self.storage.file_sizes(name)]
         return len(sizes), sum(sizes)
 
 
@@ -43,24 +51,21 @@ def own_files(store: Store, row: dict[str, Any]) -> Files:
     """Find a study's files; whatever else lies in the folder is not named.
 
     Raises:
-        SearchError: its files are not in a folder of this machine.
+        SearchError: they cannot be reached.
     """
-    if "://" in row["storage_path"]:
-        raise SearchError(f"the study's files are at {row['storage_path']}: remove them there, and leave out --files")
-    storage, name = Path(row["storage_path"]), row["study_name"]
-    trial, half = rf"\.?{re.escape(name)}\.\d+", r"(\.(\d+\.)?(tmp|old))?"
-    mine: dict[str, re.Pattern[str]] = dict.fromkeys(
-        _OF_TRIALS, re.compile(rf"{trial}(\.parquet|\.json|(\.[0-9a-f]{{8}})?\.txt)?{half}")
+    storage, name = Storage.at(row["storage_path"]), row["study_name"]
+    mine = re.compile(
+        rf"\.?{re.escape(name)}\.\d+(\.seed-\d+)?(\.parquet|\.json|(\.[0-9a-f]{{8}})?\.txt)?(\.(\d+\.)?(tmp|old))?"
     )
-    mine[FINALS] = re.compile(rf"{trial}\.\d+\.parquet{half}")
-    of_trials = [(path, mine[folder]) for folder in mine for path in sorted((storage / folder).glob("*"))]
-    own = [path for path, pattern in of_trials if pattern.fullmatch(path.name)]
     studies = store.studies()
     others = studies[(studies["storage_path"] == row["storage_path"]) & (studies["study_name"] != name)]
-    is_shared = len(own) < len(of_trials) or not others.empty
     of_study = [ray_name(name), *(log_name(tool, name) for tool in _OF_TOOLS)]
-    whole = [storage / folder for folder in (*of_study, *(() if is_shared else _SHARED))]
-    return Files((*own, *(folder for folder in whole if folder.is_dir())), storage, is_shared)
+    with _one_line(f"cannot look at the files in {storage.url}"):
+        of_trials = [(folder, each) for folder in _OF_TRIALS for each in storage.names(folder)]
+        own = [f"{folder}/{each}" for folder, each in of_trials if mine.fullmatch(each)]
+        is_shared = len(own) < len(of_trials) or not others.empty
+        whole = [each for each in (*of_study, *(() if is_shared else _SHARED)) if storage.exists(each)]
+    return Files((*own, *whole), storage, is_shared)
 
 
 def remove_files(files: Files) -> None:
@@ -69,17 +74,30 @@ def remove_files(files: Files) -> None:
     Raises:
         SearchError: one cannot be removed; trying again goes on from there.
     """
+    storage = files.storage
+    for name in files.names:
+        with _one_line(f"cannot remove {name} in {storage.url}", "then delete the study again"):
+            if _is_link(storage, name):
+                Path(storage.path(name)).unlink()
+            else:
+                storage.delete(name)
+    for folder in (*_OF_TRIALS, *_SHARED, *_OF_TOOLS, "ray", ""):
+        with _one_line(f"cannot remove the folder {storage.path(folder)}", "then delete the study again"):
+            storage.delete_if_empty(folder)
+
+
+def _is_link(storage: Storage, name: str) -> bool:
+    """A link is removed, and what it leads to is not the study's."""
+    return storage.is_local and Path(storage.path(name)).is_symlink()
+
+
+@contextmanager
+def _one_line(what: str, remedy: str = "leave out --files to keep them") -> Iterator[None]:
     try:
-        for path in files.paths:
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
-        for folder in (
-            *(files.storage / name for name in (*_OF_TRIALS, FINALS, *_SHARED, *_OF_TOOLS, "ray")),
-            files.storage,
-        ):
-            if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
-                folder.rmdir()
-    except OSError as error:
-        raise SearchError(f"cannot remove {error.filename}: {error.strerror}; then delete the study again") from None
+        yield
+    except (ArrowException, OSError) as error:
+        reason = " ".join((getattr(error, "strerror", None) or str(error)).split())
+        raise SearchError(f"{what}: {reason}; {remedy}") from None
 
 
 def at_work(study_name: str) -> SearchError:

@@ -50,7 +50,7 @@ def make_storage(given: str, plan: Plan) -> Storage:
     require_log_targets(plan.flags.get("log_to", ()), storage.url)
     storage.require_writable()
     try:
-        require_room(storage, plan.dataset, plan.config)
+        require_room(storage, plan.dataset, plan.config, plan.flags.get("disk_budget"))
     except SearchError:
         _discard(storage)
         raise
@@ -125,15 +125,20 @@ def open_study(session: Session) -> SearchStudy:
 
 
 def _note_what_changed(session: Session) -> None:
-    """A study keeps the spec it was started with, but for the number of trials."""
+    """A study keeps the spec it was started with, but for the number of trials and the disk budget."""
     row = session.store.study(session.spec.study)
     assert row is not None
     first = Spec.model_validate(row["spec"])
     trials = session.spec.settings.trials
+    extension = session.spec.flags.get("extension")
+    if row["ended_at"] is not None and extension == first.flags.get("extension"):
+        extension = None  # that one came to its end: what is cut off from now on is something else
+    changed = {"trials": trials, "extension": extension, "disk_budget": session.spec.disk_budget_bytes}
     spec = first.model_copy(
         update={
             "settings": first.settings.model_copy(update={"trials": trials}),
-            "flags": first.flags | {"trials": trials},
+            "flags": first.flags | changed,
+            "disk_budget_bytes": session.spec.disk_budget_bytes,
         }
     )
     session.store.update_study(session.spec.study, spec_json=spec.model_dump_json(), trials_asked=trials, ended_at=None)

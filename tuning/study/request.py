@@ -1,15 +1,20 @@
 """What a command line asks for: a new study, or one to go on with."""
 
 import argparse
+import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tuning.books.driver import is_at_work
 from tuning.errors import SearchError
 from tuning.files.storage import Storage
 from tuning.nodes.job import Job
 from tuning.planning.plan import PATHS, STUDY_FLAGS, Plan, earlier_studies, matching_study
 from tuning.proposing.warm_start import best_params
 from tuning.store import Store
+
+logger = logging.getLogger(__name__)
 
 
 def given_flags(arguments: argparse.Namespace, job: Job | None) -> dict[str, Any]:
@@ -53,12 +58,34 @@ def find_earlier(arguments: argparse.Namespace, given: dict[str, Any]) -> tuple[
     """
     with Store.open(arguments.store, read_only=True) as store:
         rows = earlier_studies(store, arguments.study, given.get("dataset"))
-    if arguments.extend:
-        given = given | {"trials": rows[0]["trials_asked"] + arguments.extend}
-    row, plan = matching_study(rows, given)
+        if arguments.extend:
+            given = given | extended(rows[0], arguments.extend)
+        is_taken = None if arguments.study else partial(is_at_work, store)
+        row, plan = matching_study(rows, given, is_taken)
     if arguments.storage_path and Storage.at(arguments.storage_path) != Storage.at(row["storage_path"]):
         raise SearchError(f"the study's files are in {row['storage_path']}: leave out --storage-path")
     return row, plan
+
+
+def extended(row: dict[str, Any], more: int) -> dict[str, Any]:
+    """The flags of `more` trials on top of a finished study, or of the rest of them, where that was asked for before
+    and cut off: whoever repeats a command after a crash wants what it asked for once.
+
+    Raises:
+        SearchError: something else is unfinished.
+    """
+    name, asked = row["study_name"], row["trials_asked"]
+    if row["ended_at"] is not None:
+        return {"trials": asked + more, "extension": [more, asked + more]}
+    if row["spec"]["flags"].get("extension") == [more, asked]:
+        logger.info(
+            "--extend %d was cut off before: going on to the %d trials asked for, no more are added", more, asked
+        )
+        return {"trials": asked}
+    raise SearchError(
+        f"study {name!r} is not finished yet ({asked} trials asked for): finish it by --resume, then extend it; "
+        f"or ask for {asked + more} in all by --resume --study {name} --trials {asked + more}"
+    )
 
 
 def first_params(arguments: argparse.Namespace, store: Store, plan: Plan) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 import argparse
 import logging
 import os
-import shlex
 import time
 from typing import Any
 
@@ -34,9 +33,9 @@ from tuning.planning.spec import study_name
 from tuning.pruning.audit import save_pruner_audit
 from tuning.pruning.earlier import reports_of
 from tuning.quiet import ConsoleLog, silence_loggers
-from tuning.schema import FAIL, INVALID
+from tuning.schema import COMPLETE, FAIL, INVALID
 from tuning.sharing.share_out import settle, share_out
-from tuning.store import DEFAULT_URL, Store, display_url, now
+from tuning.store import Store, display_url, now
 from tuning.study.opening import Session, make_storage, open_study, removed_if_unused, require_new
 from tuning.study.request import absolute, find_earlier, first_params, given_flags, require_fitting
 from tuning.study.resume import finished_count, requeue_unfinished
@@ -183,7 +182,6 @@ def _conclude(
     """Summary, next commands and exit code."""
     spec, records = session.spec, list(journal.records.values())
     maximize = spec.direction == "maximize"
-    store_url = display_url(arguments.store)
     print_summary(console, records, spec.objective, maximize)
     found = print_findings(console, session.store, spec)
     ran = [record for record in records if record.reason != INVALID]
@@ -193,12 +191,9 @@ def _conclude(
     if code == OK and ran and all(record.state == FAIL for record in ran):
         code = ALL_FAILED
         console.print(f"every trial failed: {failures(ran)}", markup=False, highlight=False, soft_wrap=True)
-    if stop.why:
-        at = "" if arguments.store == DEFAULT_URL else f" --store {shlex.quote(store_url)}"
-        commands = [f"python tuning/search.py --resume --study {spec.study}{at}"]
-    else:
-        commands = []
-    for command in [*commands, *next_commands(store_url)]:
+    is_chosen_from = not stop.is_unfinished and any(record.state == COMPLETE for record in ran)
+    options = {"is_stopped": stop.why is not None, "is_chosen_from": is_chosen_from}
+    for command in next_commands(arguments.store, spec.study, **options):
         console.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)
     if arguments.json:
         facts = {
@@ -207,7 +202,7 @@ def _conclude(
             "objective": spec.objective,
             "direction": spec.direction,
             "trials": spec.settings.trials,
-            "store": store_url,
+            "store": display_url(arguments.store),
             "storage_path": session.storage.url,
             **found,
         }

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tuning.books.driver import DRIVER, Heartbeat, is_surely_dead
+from tuning.books.driver import DRIVER, Heartbeat, is_at_work, is_surely_dead
 from tuning.store import Store
 
 
@@ -52,3 +52,18 @@ def test_a_heart_notices_that_another_driver_has_the_study_and_leaves_it_alone(
         time.sleep(0.01)
     heartbeat.end()
     assert store.study("s")["driver"] == "another"
+
+
+def test_a_driver_that_was_killed_is_told_from_one_that_lives(store: Store, monkeypatch: pytest.MonkeyPatch):
+    store.update_study("s", driver=None, heartbeat_at=None)
+    assert not is_at_work(store, "s")
+    assert store.claim_study("s", "other/boot/pid:[1] 999999 abc", silent_seconds=30)
+    began = time.monotonic()
+    assert not is_at_work(store, "s", live_seconds=1.5), "nothing was heard of it any more"
+    assert time.monotonic() - began >= 1
+    monkeypatch.setattr(Heartbeat, "SECONDS", 0.05)
+    heartbeat = Heartbeat(store, "s", "other/boot/pid:[1] 999999 abc")
+    heartbeat.begin()
+    assert is_at_work(store, "s")
+    heartbeat.end()
+    assert not is_at_work(store, "s")

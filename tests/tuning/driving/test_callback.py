@@ -105,7 +105,10 @@ def test_nothing_is_raised_into_ray(callback: SearchCallback, caplog: pytest.Log
 
 
 def test_ray_can_pickle_it(callback: SearchCallback):
-    cloudpickle.loads(cloudpickle.dumps(callback))
+    pickled = cloudpickle.dumps(callback)
+    copy = cloudpickle.loads(pickled)
+    assert type(copy) is SearchCallback and vars(copy) == {}, "the copy has a live engine with it"
+    assert b"sqlalchemy" not in pickled
 
 
 def test_a_worker_lost_for_good_is_a_failure(

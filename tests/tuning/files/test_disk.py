@@ -10,6 +10,7 @@ import pytest
 from tiny_search import both, disk_at, run
 
 from tuning.books.journal import Journal
+from tuning.files.disk import Disk
 from tuning.schema import CANCELLED, COMPLETE, DIVERGED, FAIL, PRUNED, STORAGE_FULL
 from tuning.store import Store
 from tuning.training.endings import Ending
@@ -141,3 +142,84 @@ def test_the_state_that_ray_keeps_beside_the_last_one_goes_with_it(
     journal.checkpointed(number, str(state))
     journal.ended(number, Ending(COMPLETE))
     assert not state.exists() and not earlier.exists() and other.exists()
+
+
+@pytest.fixture(params=["local", "s3"])
+def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A storage path."""
+    return (
+        str(tmp_path / "files")
+        if request.param == "local"
+        else request.getfixturevalue("s3_bucket").format(tmp_path.name)
+    )
+
+
+def put(disk: Disk, name: str, size: int) -> None:
+    disk.storage.write(
+        name, lambda path: path.parent.mkdir(parents=True, exist_ok=True) or path.write_bytes(b"0" * size)
+    )
+
+
+def put_trial(disk: Disk, number: int) -> str:
+    """A model and a training state of 1000 bytes each, 200 of results; gives the state's path."""
+    put(disk, f"models/s.{number}/model.safetensors", 1000)
+    put(disk, f"recommendations/s.{number}.parquet", 150)
+    put(disk, f"diagnostics/s.{number}.json", 50)
+    state = f"ray/s/driver/trial-{number:05d}/checkpoint_000000"
+    put(disk, f"{state}/model.safetensors", 1000)
+    return disk.storage.path(state)
+
+
+def test_the_disk_budget_is_kept_by_the_worst_models(
+    store: Store, study: optuna.Study, anywhere: str, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO, "tuning.files.disk")
+    disk = disk_at(anywhere, budget=3900)
+    journal = Journal(store, study, ["valid/ndcg@10"], disk)
+    put(disk, "models/other.7/model.safetensors", 9000)  # another study's does not count
+    for value in (0.2, 0.4, 0.3):  # each 1200 bytes once it has ended
+        number = run(journal, study, value)
+        journal.checkpointed(number, put_trial(disk, number))
+        journal.ended(number, Ending(COMPLETE))
+    assert disk.storage.names("models") == ["other.7", "s.0", "s.1", "s.2"], "3600 bytes are within the budget"
+    running = run(journal, study, 0.1)
+    state = put_trial(disk, running)  # 5800
+    disk._looked_at = -float("inf")
+    journal.checkpointed(running, state)
+    assert disk.storage.names("models") == ["other.7", "s.1", "s.3"], "the best one and the one at work"
+    assert disk.storage.exists(str(disk.storage.name_of(state)))
+    assert len(disk.storage.names("recommendations")) == 4
+    assert (
+        "the disk budget of 3.9 kB: 5.8 kB were used, without the models of trials 0, 2 it is 3.8 kB" in caplog.messages
+    )
+    assert any(line.startswith("the disk budget is 3.9 kB, 2.2 kB of it used now") for line in caplog.messages)
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_a_disk_budget_that_cannot_be_kept_is_said_once_and_costs_no_training_state(
+    store: Store, study: optuna.Study, anywhere: str, caplog: pytest.LogCaptureFixture
+):
+    disk = disk_at(anywhere, budget=1500)
+    journal = Journal(store, study, ["valid/ndcg@10"], disk)
+    best, running = run(journal, study, 0.5), run(journal, study, 0.1)
+    put_trial(disk, best)
+    states = [put_trial(disk, running)]
+    for _ in range(3):
+        disk._looked_at = -float("inf")
+        journal.checkpointed(running, states[0])
+    journal.ended(best, Ending(COMPLETE))
+    assert disk.storage.names("models") == ["s.0", "s.1"]
+    assert disk.storage.exists(str(disk.storage.name_of(states[0])))
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.startswith("the disk budget of 1.5 kB cannot be kept: 4.4 kB are used with no model but")
+
+
+def test_a_study_taken_up_with_a_smaller_budget_keeps_to_it_at_once(store: Store, study: optuna.Study, anywhere: str):
+    disk = disk_at(anywhere)
+    journal = Journal(store, study, ["valid/ndcg@10"], disk)
+    for value in (0.2, 0.4, 0.3):
+        number = run(journal, study, value)
+        journal.checkpointed(number, put_trial(disk, number))
+        journal.ended(number, Ending(COMPLETE))
+    Journal(store, study, ["valid/ndcg@10"], disk_at(anywhere, budget=2600)).load()
+    assert disk.storage.names("models") == ["s.1", "s.2"]

@@ -2,7 +2,15 @@ from dataclasses import dataclass
 
 import pytest
 
-from tuning.files.retention import ancestors, most_bytes, most_models, size_text, unwanted_models
+from tuning.files.retention import (
+    ancestors,
+    models_over_budget,
+    most_bytes,
+    most_models,
+    size_of_text,
+    size_text,
+    unwanted_models,
+)
 from tuning.schema import COMPLETE, FAIL, PRUNED, RUNNING
 
 
@@ -69,3 +77,32 @@ def test_a_study_takes_at_most_its_models_states_and_results():
 @pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (1000, "1.0 kB"), (2_340_000, "2.3 MB"), (7e9, "7.0 GB")])
 def test_sizes_are_for_people(count: float, text: str):
     assert size_text(count) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("20GB", 20_000_000_000), ("1.5 GiB", 1_610_612_736), ("500mb", 500_000_000), ("7 kB", 7000), ("12B", 12)],
+)
+def test_a_size_is_read_as_people_write_it(text: str, size: int):
+    assert size_of_text(text) == size
+
+
+@pytest.mark.parametrize("text", ["20", "GB", "-1GB", "0GB", "0.5B", "1e3MB", "20 GBit", "12iB", "nanGB", ""])
+def test_what_is_no_size_is_refused(text: str):
+    with pytest.raises(ValueError, match="expected a size such as 20GB, 500MB or 1.5TiB, got"):
+        size_of_text(text)
+
+
+@pytest.mark.parametrize(
+    ("excess", "going"), [(0, []), (1, [0]), (10, [0]), (11, [0, 1]), (25, [0, 1, 3]), (99, [0, 1, 3])]
+)
+def test_the_worst_models_go_first_and_the_best_one_never(excess: int, going: list[int]):
+    assert models_over_budget(FOUR, True, dict.fromkeys(FOUR, 10), excess) == going
+
+
+def test_only_models_that_are_there_and_that_nobody_works_with_go():
+    trials = by_number(
+        Trial(0, COMPLETE, 0.5), Trial(1, RUNNING, 0.1), Trial(2, FAIL, 0.2, checkpoint="/c"), Trial(3, PRUNED, 0.9)
+    )
+    assert models_over_budget(trials, True, dict.fromkeys(trials, 10), 99) == [3]
+    assert models_over_budget(trials, True, {0: 10, 1: 10}, 99) == []

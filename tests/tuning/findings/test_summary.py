@@ -1,6 +1,8 @@
 import json
+import shlex
 
 import optuna
+import pytest
 import stored_search
 from optuna.distributions import FloatDistribution
 from rich.console import Console
@@ -9,6 +11,8 @@ from tiny_search import run
 
 from tuning.books.journal import Journal
 from tuning.books.record import TrialRecord
+from tuning.connection import display_url
+from tuning.finalize import parse as finalize_flags
 from tuning.findings.summary import (
     FANOVA,
     PED_ANOVA,
@@ -21,6 +25,7 @@ from tuning.findings.summary import (
 )
 from tuning.findings.summary import save_importances as save
 from tuning.schema import COMPLETE, FAIL, PRUNED
+from tuning.search import parse as search_flags
 from tuning.store import DEFAULT_URL, Store
 from tuning.training.endings import Ending
 
@@ -104,10 +109,48 @@ def test_json_names_the_pareto_set_of_several_objectives(store: Store):
 
 
 def test_the_next_commands_name_the_store_where_it_is_not_the_default():
-    assert next_commands(DEFAULT_URL)[0] == "streamlit run dashboard/app.py"
-    assert next_commands("sqlite:///my.db") == [
-        "streamlit run dashboard/app.py -- --store sqlite:///my.db",
+    ended = {"is_stopped": False, "is_chosen_from": True}
+    assert next_commands(DEFAULT_URL, "s", **ended) == [
+        "streamlit run dashboard/app.py",
+        "python tuning/finalize.py --study s",
     ]
+    assert next_commands("sqlite:///my other.db", "s", **ended) == [
+        "streamlit run dashboard/app.py -- --store 'sqlite:///my other.db'",
+        "python tuning/finalize.py --study s --store 'sqlite:///my other.db'",
+    ]
+
+
+def test_a_search_that_was_stopped_is_resumed_and_not_finalized():
+    assert next_commands(DEFAULT_URL, "s", is_stopped=True, is_chosen_from=False) == [
+        "python tuning/search.py --resume --study s",
+        "streamlit run dashboard/app.py",
+    ]
+
+
+def test_the_commands_are_read_as_they_are_printed():
+    url = "sqlite:////a b/$HOME's.db"
+    *_, finalize = next_commands(url, "s", is_stopped=True, is_chosen_from=True)
+    arguments = finalize_flags(shlex.split(finalize)[2:])
+    assert (arguments.store, arguments.study) == (url, "s")
+    resume = search_flags(shlex.split(next_commands(url, "s", is_stopped=True, is_chosen_from=True)[0])[2:])
+    assert (resume.store, resume.study, resume.resume) == (url, "s", True)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://me:geheim@db:5433/athwe?sslmode=require",
+        "postgresql+psycopg://me@db:5433/athwe?sslmode=require&password=geheim",
+    ],
+)
+def test_a_password_is_neither_shown_nor_printed_as_stars_that_do_not_work(url: str):
+    first, *commands = next_commands(url, "s", is_stopped=True, is_chosen_from=True)
+    assert first.startswith("#") and "PGPASSWORD or ~/.pgpass" in first
+    assert len(commands) == 3
+    for command in commands:
+        assert "'postgresql+psycopg://me@db:5433/athwe?sslmode=require'" in command
+        assert "geheim" not in command and "*" not in command
+    assert "geheim" not in display_url(url) and "***" in display_url(url)
 
 
 def test_importance_is_stored_under_the_name_of_each_evaluator(journal: Journal, study: optuna.Study, store: Store):

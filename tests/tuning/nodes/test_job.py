@@ -26,12 +26,27 @@ def test_only_what_ray_job_submit_starts_is_in_a_job():
     assert current_job({"RAY_JOB_CONFIG_JSON_ENV_VAR": json.dumps(submitted)}) == Job(Path.cwd())
 
 
+def is_refused(job: Job, store: str, storage_path: str | None, is_resumed: bool) -> bool:
+    try:
+        require_lasting(job, store, storage_path, is_resumed=is_resumed)
+    except SearchError:
+        return True
+    return False
+
+
 def test_what_lies_elsewhere_is_taken(job: Job, tmp_path: Path):
-    for store in (POSTGRES, f"sqlite:///{tmp_path}/athwe.db", "nonsense"):  # the store itself refuses nonsense
-        require_lasting(job, store, str(tmp_path / "results"), is_resumed=False)
-    require_lasting(job, POSTGRES, "s3://bucket/results", is_resumed=False)
-    require_lasting(job, POSTGRES, None, is_resumed=True)
-    require_lasting(job, POSTGRES, f"{job.folder}-other", is_resumed=False)
+    outside = tmp_path / "results"
+    stores = (POSTGRES, f"sqlite:///{tmp_path}/athwe.db", "nonsense")  # the store itself refuses nonsense
+    taken = [(store, str(outside), False) for store in stores]
+    taken += [
+        (POSTGRES, "s3://bucket/results", False),
+        (POSTGRES, None, True),
+        (POSTGRES, f"{job.folder}-other", False),
+    ]
+    assert [one for one in taken if is_refused(job, *one)] == []
+    assert not job.holds(outside) and job.holds("results"), "the same name in the job's folder would be refused"
+    assert is_refused(job, POSTGRES, None, False), "and so would be the default, but for a resume"
+    assert not outside.exists() and not job.folder.exists(), "asking has made a folder"
 
 
 @pytest.mark.parametrize(

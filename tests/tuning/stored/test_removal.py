@@ -11,6 +11,7 @@ from tiny_search import disk_at, run
 
 from tuning.books.journal import Journal
 from tuning.errors import SearchError
+from tuning.files.storage import Storage
 from tuning.schema import COMPLETE
 from tuning.store import Store
 from tuning.stored.removal import claim_for_removal, optuna_trials, own_files, remove_files, remove_rows
@@ -31,9 +32,10 @@ def results(storage: Path, trial_id: str) -> list[Path]:
         write(storage / "diagnostics" / f".{trial_id}.json.tmp"),
         write(storage / "hung" / f"{trial_id}.txt"),
         write(storage / "hung" / f"{trial_id}.0a1b2c3d.txt"),
-        write(storage / "finals" / f"{trial_id}.2026.parquet"),
-        write(storage / "finals" / f".{trial_id}.2026.parquet.4711.tmp"),
+        write(storage / "finals" / f"{trial_id}.seed-2026.parquet"),
+        write(storage / "finals" / f".{trial_id}.seed-2026.parquet.4711.tmp"),
         write(storage / "models" / trial_id / "model.safetensors"),
+        write(storage / "finals" / f"{trial_id}.seed-2026" / "model.safetensors"),
         write(storage / "models" / f".{trial_id}.4711.tmp" / "model.safetensors"),
     ]
 
@@ -108,12 +110,51 @@ def test_a_study_without_files_owns_none(store: Store, tmp_path: Path):
     remove_files(files)
 
 
-def test_files_in_a_bucket_are_left_to_its_owner(store: Store):
-    create(store, make_spec("a"), storage_path="s3://bucket/a")
-    row = store.study("a")
-    assert row is not None
-    with pytest.raises(SearchError, match="files are at s3://bucket/a: remove them there"):
-        own_files(store, row)
+def put(storage: Storage, trial_id: str) -> list[str]:
+    """What a trial leaves in a bucket, 5 bytes a file."""
+    names = [f"recommendations/{trial_id}.parquet", f"diagnostics/{trial_id}.json", f"models/{trial_id}"]
+    for name in names[:2]:
+        storage.write_text(name, "12345")
+    storage.write(names[2], lambda path: (path.mkdir(), write(path / "model.safetensors"), write(path / "model.json")))
+    return names
+
+
+def test_files_in_a_bucket_go_and_those_of_another_study_stay(store: Store, tmp_path: Path, s3_bucket: str):
+    storage = Storage.at(s3_bucket.format(f"{tmp_path.name}/files"))
+    for name in ("a", "a.1"):
+        create(store, make_spec(name), storage_path=storage.url)
+    own = [name for number in (0, 11) for name in put(storage, f"a.{number}")]
+    theirs = [*put(storage, "a.1.0"), "data/abc/items.parquet", "ray/a.1/run/state.json"]
+    for name in (*theirs[-2:], "ray/a/run/state.json"):
+        storage.write_text(name, "12345")
+    files = own_files(store, store.study("a") or {})
+    assert (files.is_shared, files.size()) == (True, (9, 45))
+    remove_files(files)
+    assert not any(storage.exists(name) for name in (*own, "ray/a"))
+    assert all(storage.exists(name) for name in theirs)
+    store.delete_study("a")
+    last = own_files(store, store.study("a.1") or {})
+    assert (last.is_shared, last.size()) == (False, (6, 30))
+    remove_files(last)
+    assert not storage.exists("") and Storage.at(s3_bucket.format(tmp_path.name)).names() == []
+
+
+def test_a_bucket_itself_is_never_removed(s3_bucket: str):
+    storage = Storage.at(s3_bucket.replace("/{}", ""))
+    for name in storage.names():  # of tests before this one
+        storage.delete(name)
+    assert (storage.root, storage.names()) == ("bucket", [])
+    storage.delete_if_empty()
+    storage.write_text("a", "12345")
+    assert storage.names() == ["a"], "the bucket is gone"
+    storage.delete("a")
+
+
+def test_a_bucket_that_cannot_be_reached_is_one_line(store: Store, s3_bucket: str):
+    create(store, make_spec("a"), storage_path="s3://bucket/a?endpoint_override=http://127.0.0.1:9&scheme=http")
+    with pytest.raises(SearchError, match="cannot look at the files in s3://bucket/a.*; leave out --files") as caught:
+        own_files(store, store.study("a") or {})
+    assert "\n" not in str(caught.value)
 
 
 def test_a_study_at_work_cannot_be_claimed(store: Store, tmp_path: Path):

@@ -1,4 +1,5 @@
-from datetime import timedelta
+import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import optuna
@@ -28,6 +29,12 @@ from tuning.training.endings import Ending
 
 def requeue(store: Store, study: optuna.Study, retry_failed: bool = False) -> None:
     requeue_unfinished(store, study, ["beta"], lambda path: path, retry_failed)
+
+
+def holder(store: Store) -> tuple[str, datetime]:
+    """The driver that has the study, and when it was alive last."""
+    row = store.study("s") or {}
+    return row["driver"], row["heartbeat_at"]
 
 
 def waiting(study: optuna.Study) -> list[dict]:
@@ -133,13 +140,21 @@ def test_failed_trials_are_retried_from_their_start_when_asked_to(journal: Journ
 
 def test_a_driver_long_dead_or_gone_in_order_is_no_obstacle(store: Store):
     claim(store, "s", "me")
+    assert holder(store)[0] == "me" and not store.claim_study("s", "other", silent_seconds=30)
     store.update_study("s", heartbeat_at=now() - timedelta(seconds=31))
-    claim(store, "s", "me")
+    began = time.monotonic()
+    claim(store, "s", "next")
+    name, beat = holder(store)
+    assert name == "next" and (now() - beat).total_seconds() < 5
+    assert time.monotonic() - began < 5, "a driver long dead was waited for"
 
 
 def test_a_driver_that_died_just_now_is_waited_for(store: Store):
-    store.update_study("s", heartbeat_at=now())
+    store.update_study("s", driver="other/boot/pid:[1] 1 abc", heartbeat_at=now())
+    began = time.monotonic()
     claim(store, "s", "me", live_seconds=1.0)
+    assert time.monotonic() - began >= 0.9, "it may have been alive"
+    assert holder(store)[0] == "me" and not store.beat("s", "other/boot/pid:[1] 1 abc")
 
 
 def test_a_second_driver_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch):
