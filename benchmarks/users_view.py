@@ -36,7 +36,7 @@ def build(folder: Path, users: int) -> str:
     targets = random.zipf(1.3, users) % ITEMS
     for number in range(2):
         _results(folder / "recommendations" / f"{STUDY}.{number}.parquet", names, targets, random)
-        _results(folder / "finals" / f"{STUDY}.{number}.1.parquet", names, targets, random)
+        _results(folder / "finals" / f"{STUDY}.{number}.seed-1.parquet", names, targets, random)
     items = np.array([f"B{item:09d}" for item in range(ITEMS)])
     rows = {"item_id": items, "title": [f"Thing {item}" for item in range(ITEMS)], "image": [""] * ITEMS}
     rows["categories"] = [["Home", f"Category{item % 40}"] for item in range(ITEMS)]

@@ -50,7 +50,7 @@ def recommended_trials(storage_path: str) -> set[str]:
 
 
 def final_runs(storage_path: str) -> set[str]:
-    """`<trial id>.<seed>` of the finalists' runs that have kept their results on test.
+    """`<trial id>.seed-<seed>` of the finalists' runs that have kept their results on test.
 
     Raises:
         UnreadableFile: the storage path cannot be reached.

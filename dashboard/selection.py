@@ -13,23 +13,9 @@ import streamlit as st
 from dashboard.labels import plain
 
 OF_A_STUDY = (
-    "trial",
-    "trials",
-    "lists",
-    "states",
-    "axes",
-    "metrics",
-    "curves",
-    "user",
-    "find",
-    "split",
-    "finals",
-    "pair",
-    "length",
-    "gap",
-    "popularity",
-    "category",
-)
+    "trial", "trials", "lists", "states", "axes", "metrics", "curves", "user", "find", "split", "finals", "pair",
+    "length", "gap", "popularity", "category",
+)  # fmt: skip
 """Selections that mean nothing in another study."""
 
 

@@ -116,25 +116,26 @@ def test_a_worker_trains_as_anyone_would_and_looks_at_test_once_at_the_end(
         monkeypatch.setattr(runs, name, lambda *_: None)
     plan = tiny_plan(tiny_root)
     whole = load_dataset("tiny", tiny_root, plan.config)
-    worker = FinalWorker(whole, plan.config, Storage.at(str(tmp_path / "storage")), 1)
-    worker.begin("study.2", PARAMS, 77)
+    worker = FinalWorker(whole, plan.config, 1, Storage.at(str(tmp_path)))
+    worker.begin(PARAMS, 77, "finals/study.2.seed-77")
     messages = [worker.step() for _ in range(4)]
     trainer = Trainer(override_config(plan.config, PARAMS | {"seed": 77}), whole)
     trained = list(trainer.epochs())
     assert [message.get("epoch") for message in messages] == [1, 2, 3, None]
     assert messages[2]["best_value"] == max(one.metrics["valid/ndcg@10"] for one in trained)
     assert messages[3] == {"test": trainer.evaluate("test")}
-    kept = pq.read_table(tmp_path / "storage" / "finals" / "study.2.seed-77.parquet").to_pandas()
-    means = mean_metrics(kept["target_rank"].to_numpy(), ["ndcg"], [10])
+
+    users = pq.read_table(tmp_path / "finals" / "study.2.seed-77.parquet").to_pandas()
+    means = mean_metrics(users["target_rank"].to_numpy(), ["ndcg"], [10])
     assert means["ndcg@10"] == pytest.approx(messages[3]["test"]["test/ndcg@10"])
     write_histories(whole, tmp_path / "histories.parquet")
     known = pq.read_table(tmp_path / "histories.parquet").to_pandas()
-    assert kept["user"].equals(known["user"])
-    assert kept["history_end"].tolist() == known["items"].map(len).tolist(), "all that is known comes before the target"
-
-    model = athwe.load(tmp_path / "storage" / "finals" / "study.2.seed-77")
-    assert model.facts["best_value"] == messages[2]["best_value"]
-    assert len(model.recommend(["i1"], [1_400_000_000], k=3)) == 3
+    assert users["user"].equals(known["user"])
+    assert users["history_end"].tolist() == known["items"].map(len).tolist(), "all that is known is before the target"
+    kept = athwe.load(tmp_path / "finals" / "study.2.seed-77")
+    assert (
+        kept.facts["best_value"] == messages[2]["best_value"] and len(kept.recommend(["i1"], [1_400_000_000], k=3)) == 3
+    )
 
     def has_no_room(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -146,7 +147,7 @@ def test_a_worker_trains_as_anyone_would_and_looks_at_test_once_at_the_end(
     assert last["test"] == messages[3]["test"], "test was seen: the look counts"
     assert last["not_kept"] == "No space left on device"
 
-    worker.begin("study.2", {"learning_rate": 1e30}, 77)
+    worker.begin({"learning_rate": 1e30}, 77)
     failure = worker.step()["failure"]
     assert failure["reason"] == "diverged" and "training diverged" in failure["error"]
 
@@ -172,30 +173,6 @@ def test_the_model_of_the_best_seed_on_validation_is_kept(
     assert keep_best_final(storage, "s.1", maximize) == f"finals/{best}"
     assert storage.names("finals") == sorted([*others, best])
     assert keep_best_final(storage, "s.1", maximize) == f"finals/{best}"
-
-
-def test_nobody_has_looked_where_the_results_cannot_be_kept(
-    tiny_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    for name in ("limit_threads", "import_ahead", "keep_freed_memory"):
-        monkeypatch.setattr(runs, name, lambda *_: None)
-    (tmp_path / "finals").write_text("a file, where a folder should be")
-    plan = tiny_plan(tiny_root, epochs=1)
-    worker = FinalWorker(load_dataset("tiny", tiny_root, plan.config), plan.config, Storage.at(str(tmp_path)), 1)
-    worker.begin("study.2", PARAMS, 77)
-    assert worker.step()["epoch"] == 1
-    last = worker.step()
-    assert list(last) == ["failure"] and "finals" in last["failure"]["error"]
-
-
-def test_a_storage_path_that_cannot_be_written_is_refused_before_anything_is_trained(
-    study_url: str, tmp_path: Path, capsys: pytest.CaptureFixture
-):
-    (tmp_path / "storage").write_text("a file, where a folder should be")
-    assert main(["--study", "study", "--store", study_url]) == 2
-    error = capsys.readouterr().err
-    assert "cannot write to" in error and "results of the finalists go there" in error and error.count("\n") == 1
-    assert not ray.is_initialized() and looks_of(study_url) == 0
 
 
 def test_only_a_finalisation_reads_a_data_set_that_is_not_sealed(tiny_root: Path):

@@ -12,8 +12,9 @@ from athwe.evaluation.recommendations import write_histories, write_items
 from athwe.training.checkpoint import MODEL
 from tuning.files.storage import Storage
 
-RECOMMENDATIONS, DIAGNOSTICS, MODELS, FINALS = "recommendations", "diagnostics", "models", "finals"
-"""FINALS has the models of finalists and their per-user results on test."""
+RECOMMENDATIONS, DIAGNOSTICS, MODELS = "recommendations", "diagnostics", "models"
+FINALS = "finals"
+"""Folder with the models of finalists, and their per-user results on test."""
 
 
 def recommendations_name(trial_id: str) -> str:
@@ -36,9 +37,9 @@ def final_model_name(trial_id: str, seed: int) -> str:
     return f"{FINALS}/{trial_id}.seed-{seed}"
 
 
-def final_name(trial_id: str, seed: int) -> str:
-    """Per-user results on test of that model."""
-    return f"{final_model_name(trial_id, seed)}.parquet"
+def final_results_name(model_name: str) -> str:
+    """Per-user results on test of the model of that name."""
+    return f"{model_name}.parquet"
 
 
 def keep_best_final(storage: Storage, trial_id: str, maximize: bool) -> str | None:

@@ -77,11 +77,8 @@ class Storage:
         """Arguments of `tune.RunConfig` to keep Ray's checkpoints below `name`."""
         return {"storage_path": self.path(name), "storage_filesystem": None if self.is_local else self._system}
 
-    def require_writable(self, remedy: str = "give another --storage-path") -> None:
+    def require_writable(self) -> None:
         """Make the folder, and see whether a file can be written to it.
-
-        Args:
-            remedy: what the user can do where it cannot.
 
         Raises:
             SearchError: it cannot.
@@ -90,7 +87,7 @@ class Storage:
             self.write_text(_WRITABLE, "")
             self.delete(_WRITABLE)
         except (ArrowException, OSError) as error:
-            raise SearchError(f"cannot write to {self.url}: {_line(error)}; {remedy}") from None
+            raise SearchError(f"cannot write to {self.url}: {_line(error)}; give another --storage-path") from None
 
     def write(self, name: str, make: Callable[[Path], object]) -> None:
         """Write a file or a folder.

@@ -17,7 +17,7 @@ from athwe.data import Dataset
 from athwe.evaluation.recommendations import write_recommendations
 from athwe.training.trainer import Trainer
 from tuning.driving.signals import on_interrupt
-from tuning.files.results import final_model_name, final_name
+from tuning.files.results import final_model_name, final_results_name
 from tuning.files.storage import Storage
 from tuning.finals.finalists import FinalRun
 from tuning.schema import WORKER_LOST
@@ -47,15 +47,16 @@ class Listener(Protocol):
 class FinalWorker:
     """Trains one run after another, an epoch a step. The step after a run's last epoch looks at test."""
 
-    def __init__(self, dataset: Dataset, config: Config, storage: Storage, cores: int):
+    def __init__(self, dataset: Dataset, config: Config, cores: int, storage: Storage | None = None):
         limit_threads(cores)
         keep_freed_memory()
         import_ahead()
         self._dataset, self._config, self._storage = dataset, config, storage
 
-    def begin(self, trial_id: str, params: Mapping[str, Any], seed: int) -> None:
-        """The next run; nothing is built yet, so that only steps can fail."""
-        self._trial_id, self._values = trial_id, {**params, "seed": seed}
+    def begin(self, params: Mapping[str, Any], seed: int, model_name: str = "") -> None:
+        """The next run, whose model is kept under a name; nothing is built yet, so that only steps can fail."""
+        self._model_name = model_name
+        self._values = {**params, "seed": seed}
         self._trainer: Trainer | None = None
         forget_trial()
 
@@ -67,27 +68,26 @@ class FinalWorker:
                 self._epochs = self._trainer.epochs()
             trainer = self._trainer
             if next(self._epochs, None) is None:
-                return {"test": self._look(trainer), **self._keep(trainer)}
+                return self._look(trainer)
             return {"epoch": trainer.epoch, "best_epoch": trainer.best_epoch, "best_value": trainer.best_value}
         except Exception as error:
             ending = failure_of(error, traceback.format_exc())
             return {"failure": {"reason": ending.reason, "error": ending.error}}
 
-    def _look(self, trainer: Trainer) -> dict[str, float]:
-        """Test metrics of the best epoch; its per-user results are kept first: if they can't be, nobody has looked."""
+    def _look(self, trainer: Trainer) -> dict[str, Any]:
+        """Look at test, and keep what every user got, and the model. Without room for them the look still counts."""
         with trainer.best_model():
             ranking = trainer.rank("test")
+        found: dict[str, Any] = {"test": trainer.metrics_of(ranking, "test")}
+        if self._storage is None:
+            return found
         write = partial(write_recommendations, ranking, self._dataset)
-        self._storage.write(final_name(self._trial_id, trainer.config.seed), write)
-        return trainer.metrics_of(ranking, "test")
-
-    def _keep(self, trainer: Trainer) -> dict[str, Any]:
-        """Write the model. Where there is no room for it the look still counts: test was seen."""
         try:
-            self._storage.write(final_model_name(self._trial_id, trainer.config.seed), trainer.save_model)
+            self._storage.write(final_results_name(self._model_name), write)
+            self._storage.write(self._model_name, trainer.save_model)
         except OSError as error:
-            return {"not_kept": error.strerror or str(error)}
-        return {}
+            found["not_kept"] = error.strerror or str(error)
+        return found
 
 
 @dataclass
@@ -105,7 +105,6 @@ def run_finals(
     runs: Sequence[FinalRun],
     dataset: Dataset,
     config: Config,
-    storage: Storage,
     listener: Listener,
     *,
     concurrency: int,
@@ -115,7 +114,7 @@ def run_finals(
     """Work through the runs. Ray is started already; a run whose worker was lost begins anew, twice at most.
 
     Args:
-        storage: where each run's model is written; None: nowhere.
+        storage: where each run's model and per-user results are written; None: nowhere.
 
     Raises:
         KeyboardInterrupt: Ctrl-C; what was looked at by then is told.
@@ -128,9 +127,9 @@ def run_finals(
     with on_interrupt(lambda: interrupted.append(True)):
         while waiting or at_work:
             while waiting and len(at_work) < concurrency:
-                seat = _Seat(idle.pop() if idle else new_worker(shared, config, storage, cpus), *waiting.popleft())
-                finalist = seat.run.finalist
-                seat.worker.begin.remote(finalist.trial_id, dict(finalist.params), seat.run.seed)
+                seat = _Seat(idle.pop() if idle else new_worker(shared, config, cpus, storage), *waiting.popleft())
+                finalist, seed = seat.run.finalist, seat.run.seed
+                seat.worker.begin.remote(dict(finalist.params), seed, final_model_name(finalist.trial_id, seed))
                 at_work[seat.worker.step.remote()] = seat
             ready, _ = ray.wait(list(at_work), timeout=_TICK_SECONDS)
             listener.tick()

@@ -62,7 +62,7 @@ class _Driver:
     def looked(self, run: FinalRun, metrics: Mapping[str, float], not_kept: str | None) -> None:
         self._ledger.write(run, metrics)
         if not_kept:
-            logger.warning("the model of %s is not kept: %s", run, not_kept)
+            logger.warning("the model or the per-user results of %s are not kept: %s", run, not_kept)
         _kept_model(self._study, run.finalist.trial_id)
         self._progress.ended(run)
 
@@ -111,8 +111,7 @@ def _run_missing(
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """Run what is missing; gives the ledger after it, and the failures."""
     spec = study.spec
-    dataset, storage = study.load_dataset(arguments.dataset_root), study.storage
-    storage.require_writable("the per-user results of the finalists go there, as those of the trials did")
+    dataset = study.load_dataset(arguments.dataset_root)
     address = cluster_address(arguments.address)
     if address is None:  # what this machine has is known before Ray has started
         _share_out(spec, arguments, [Node(core_count(), torch.cuda.device_count())])
@@ -125,7 +124,7 @@ def _run_missing(
             runs = missing(ledger.looks())  # another driver may have been at work until now
             with FinalProgress(console, spec.objective, len(runs), spec.config.epochs) as progress:
                 driver = _Driver(ledger, progress, study)
-                run_finals(runs, dataset, spec.config, storage, driver, **share)
+                run_finals(runs, dataset, spec.config, driver, storage=study.storage, **share)
             return ledger.looks(), driver.failures
     finally:
         ray.shutdown()

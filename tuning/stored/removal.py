@@ -18,7 +18,7 @@ from tuning.files.storage import Storage
 from tuning.store import LIVE_SECONDS, Store
 
 _OF_TRIALS = (RECOMMENDATIONS, DIAGNOSTICS, MODELS, FINALS, "hung")
-"""Folders with a file or a folder a trial; FINALS has two of each a trial and seed."""
+"""Folders with a file or a folder a trial."""
 _SHARED = ("data", "mlflow")
 """Folders whose content no name says the study of: they go with the last study in the storage path."""
 _OF_TOOLS = ("tensorboard", "wandb")
@@ -54,8 +54,9 @@ def own_files(store: Store, row: dict[str, Any]) -> Files:
         SearchError: they cannot be reached.
     """
     storage, name = Storage.at(row["storage_path"]), row["study_name"]
-    trial, half = rf"\.?{re.escape(name)}\.\d+", r"(\.(\d+\.)?(tmp|old))?"
-    mine = re.compile(rf"{trial}(\.seed-\d+)?(\.parquet|\.json|(\.[0-9a-f]{{8}})?\.txt)?{half}")
+    mine = re.compile(
+        rf"\.?{re.escape(name)}\.\d+(\.seed-\d+)?(\.parquet|\.json|(\.[0-9a-f]{{8}})?\.txt)?(\.(\d+\.)?(tmp|old))?"
+    )
     studies = store.studies()
     others = studies[(studies["storage_path"] == row["storage_path"]) & (studies["study_name"] != name)]
     of_study = [ray_name(name), *(log_name(tool, name) for tool in _OF_TOOLS)]
