@@ -107,6 +107,7 @@ def run_finals(
     config: Config,
     listener: Listener,
     *,
+    storage: Storage | None = None,
     concurrency: int,
     cpus: int,
     gpus: float,
