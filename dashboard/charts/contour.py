@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard.charts.figure import colours_of, finish, scatter
-from dashboard.charts.slices import axis
+from dashboard.charts.slices import axis, symbols
 from dashboard.space import Kind, order, words
 from tuning import schema
 
@@ -81,32 +81,33 @@ def contour(
     x, y = (Parameter(name, parameters[name][complete], kinds[name]) for name in (x_name, y_name))
     grid = surface(x, y, trials["value"][complete])
     figure = go.Figure()
+    # One scale for both, told twice: a colour axis that a contour shares with dots makes Plotly hang.
+    low, high, scale = trials["value"].min(), trials["value"].max(), colours_of(direction)
     if grid is not None:
-        heights = {"x": x.ticks, "y": y.ticks, "z": grid, "coloraxis": "coloraxis", "opacity": 0.75}
         about = f"{x_name} %{{x}}<br>{y_name} %{{y}}<br>about %{{z:.5f}}<extra></extra>"
         has_words = "words" in (x.kind, y.kind)  # there is nothing between two words
-        kind = go.Heatmap if has_words else go.Contour
-        figure.add_trace(kind(**heights, hovertemplate=about, **({} if has_words else {"line": {"width": 0.5}})))
-    _dots(figure, parameters, trials, kinds)
+        look = {"hovertemplate": about, "zmin": low, "zmax": high, "colorscale": scale, "showscale": False}
+        surface_of = go.Heatmap if has_words else go.Contour
+        figure.add_trace(surface_of(x=x.ticks, y=y.ticks, z=grid, opacity=0.75, **look))
+    bar = {"title": {"text": label, "side": "right"}, "thickness": 12}
+    shade = {"cmin": low, "cmax": high, "colorscale": scale, "colorbar": bar, "showscale": True}
+    _dots(figure, parameters, trials, kinds, shade)
     for update, name in ((figure.update_xaxes, x_name), (figure.update_yaxes, y_name)):
         update(title=name, **axis(parameters[name], kinds[name]))
-    bar = {"title": {"text": label, "side": "right"}, "thickness": 12}
-    figure.update_layout(coloraxis={"colorscale": colours_of(direction), "colorbar": bar})
     return finish(figure, 560), grid is not None
 
 
-def _dots(figure: go.Figure, parameters: pd.DataFrame, trials: pd.DataFrame, kinds: dict[str, Kind]) -> None:
-    x_name, y_name = parameters.columns[:2]
-    pruned = trials["state"] == schema.PRUNED
-    x, y = (words(parameters[name]) if kinds[name] == "words" else parameters[name] for name in (x_name, y_name))
-    for kind, symbol, mine in (("finished or running", "circle", ~pruned), ("pruned", "x", pruned)):
-        if mine.any():
-            figure.add_trace(
-                scatter(len(trials))(
-                    x=x[mine], y=y[mine], name=kind, mode="markers", customdata=trials[["number", "value"]][mine],
-                    marker={"color": trials["value"][mine], "coloraxis": "coloraxis", "symbol": symbol, "size": 8,
-                            "line": {"width": 1, "color": "#38424d"}},
-                    hovertemplate=f"trial %{{customdata[0]}}<br>{x_name} %{{x}}<br>{y_name} %{{y}}"
-                    "<br>%{customdata[1]:.5f}<extra></extra>",
-                )
-            )  # fmt: skip
+def _dots(figure: go.Figure, parameters: pd.DataFrame, trials: pd.DataFrame, kinds: dict, shade: dict) -> None:
+    names = parameters.columns[:2]
+    x, y = (words(parameters[name]) if kinds[name] == "words" else parameters[name] for name in names)
+    outline = {"width": 1, "color": "#38424d"}
+    about = (
+        f"trial %{{customdata[0]}}<br>{names[0]} %{{x}}<br>{names[1]} %{{y}}<br>%{{customdata[1]:.5f}}<extra></extra>"
+    )
+    marker = shade | {"color": trials["value"], "symbol": symbols(trials), "size": 8, "line": outline}
+    figure.add_trace(
+        scatter(len(trials))(
+            x=x, y=y, mode="markers", customdata=trials[["number", "value"]], hovertemplate=about, marker=marker,
+            showlegend=False,
+        )
+    )  # fmt: skip

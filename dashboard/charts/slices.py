@@ -1,5 +1,6 @@
 """Value against one parameter at a time."""
 
+import math
 from collections.abc import Mapping
 
 import pandas as pd
@@ -28,35 +29,51 @@ def slices(parameters: pd.DataFrame, trials: pd.DataFrame, kinds: Mapping[str, K
         rows, columns, shared_yaxes=True, subplot_titles=list(parameters),
         vertical_spacing=66 / height, horizontal_spacing=0.03,
     )  # fmt: skip
-    pruned = trials["state"] == schema.PRUNED
     dots = scatter(len(trials) * len(parameters.columns))
     for place, name in enumerate(parameters):
         cell = {"row": place // columns + 1, "col": place % columns + 1}
-        column = words(parameters[name]) if kinds[name] == "words" else parameters[name]
-        for kind, symbol, mine in (("finished or running", "circle", ~pruned), ("pruned", "x", pruned)):
-            if mine.any():
-                figure.add_trace(
-                    dots(
-                        x=column[mine], y=trials["value"][mine], name=kind, legendgroup=kind, mode="markers",
-                        showlegend=place == 0, customdata=trials["number"][mine],
-                        marker={"color": trials["number"][mine], "coloraxis": "coloraxis", "symbol": symbol, "size": 7},
-                        hovertemplate=f"trial %{{customdata}}<br>{name} %{{x}}<br>%{{y:.5f}}<extra></extra>",
-                    ),
-                    **cell,
-                )  # fmt: skip
+        figure.add_trace(
+            dots(
+                x=words(parameters[name]) if kinds[name] == "words" else parameters[name], y=trials["value"],
+                mode="markers", customdata=trials["number"], showlegend=False,
+                marker={"color": trials["number"], "coloraxis": "coloraxis", "symbol": symbols(trials), "size": 7},
+                hovertemplate=f"trial %{{customdata}}<br>{name} %{{x}}<br>%{{y:.5f}}<extra></extra>",
+            ),
+            **cell,
+        )  # fmt: skip
         figure.update_xaxes(**axis(parameters[name], kinds[name]), **cell)
     figure.update_yaxes(title=label if rows == 1 else None, col=1)
     figure.update_annotations(font_size=13)
     bar = {"title": {"text": "trial", "side": "right"}, "thickness": 12}
-    figure.update_layout(coloraxis={"colorscale": list(SCALE), "colorbar": bar}, showlegend=bool(pruned.any()))
-    figure = finish(figure, height, margin={"l": 10, "r": 10, "t": 90, "b": 10})
-    return figure.update_layout(legend_y=1 + 28 / (height - 100))
+    figure.update_layout(coloraxis={"colorscale": list(SCALE), "colorbar": bar})
+    return finish(figure, height)
+
+
+def symbols(trials: pd.DataFrame) -> list[str]:
+    """A cross for a pruned trial, a disc for any other."""
+    return ["x" if state == schema.PRUNED else "circle" for state in trials["state"]]
 
 
 def axis(column: pd.Series, kind: Kind) -> dict:
     """An axis of a parameter, in Plotly's words."""
     if kind == "words":
         return {"type": "category", "categoryorder": "array", "categoryarray": order(column)}
-    if kind == "log":  # only the decades and their halves: every digit would be a wall of text
-        return {"type": "log", "dtick": "D2" if column.max() < 100 * column.min() else 1}
+    if kind == "log":
+        ticks = log_ticks(column.min(), column.max())
+        return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:.2g}" for tick in ticks]}
     return {"type": "linear"}
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Steps of a logarithmic axis: 1, 2 and 5 of each decade, the decades alone where it is long, else its ends.
+
+    >>> log_ticks(0.5, 30)
+    [0.5, 1.0, 2.0, 5.0, 10.0, 20.0]
+    """
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for digits in ((1, 2, 5), (1,)):
+        ticks = [float(f"{digit}e{decade}") for decade in decades for digit in digits]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) <= 7:
+            break
+    return ticks if len(ticks) > 1 else [low, high]

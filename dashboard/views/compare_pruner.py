@@ -29,11 +29,8 @@ def show(url: str, study: dict) -> None:
     label = metric_label(study["objective"], study["mask_seen"])
     audited = audited_table(trials, label, study["direction"])
     if found.empty:
-        nothing(
-            f"The search has not computed its pruner's audit yet; so far it gave up {_count(len(verdicts))}, and "
-            f"{len(audited)} of them went on all the same, to audit it.",
-            "It does so when it ends.",
-        )
+        so_far = f"it gave up {_count(len(verdicts))}, and {len(audited)} of them went on all the same, to audit it."
+        nothing(f"There is no audit of this search's pruner; {so_far}", "A search computes it when it ends.")
     else:
         whole = found[found["epoch"] == 0].set_index("name")["value"].to_dict()
         kind, sentence = verdict(whole, len(verdicts), label)

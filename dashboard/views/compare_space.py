@@ -73,7 +73,8 @@ def contour(url: str, study: dict) -> None:
     if has_surface:
         st.caption(
             "Surface: the mean of the complete trials around each place, blank where none is near. It takes these two "
-            "parameters alone and averages over the others, so it shows where to look and not what will come."
+            "parameters alone and averages over the others, so it shows where to look and not what will come. Discs "
+            "are trials, crosses pruned ones, with the value of an early epoch."
         )
     else:
         nothing(
