@@ -82,13 +82,16 @@ def contour(
     grid = surface(x, y, trials["value"][complete])
     figure = go.Figure()
     # One scale for both, told twice: a colour axis that a contour shares with dots makes Plotly hang.
-    low, high, scale = trials["value"].min(), trials["value"].max(), colours_of(direction)
+    # It spans what most complete trials reach, or the low values of pruned ones would take all of it.
+    low, high = trials["value"][complete if complete.any() else known[known].index].quantile([0.05, 0.95])
+    scale = colours_of(direction)
     if grid is not None:
         about = f"{x_name} %{{x}}<br>{y_name} %{{y}}<br>about %{{z:.5f}}<extra></extra>"
         has_words = "words" in (x.kind, y.kind)  # there is nothing between two words
         look = {"hovertemplate": about, "zmin": low, "zmax": high, "colorscale": scale, "showscale": False}
         surface_of = go.Heatmap if has_words else go.Contour
         figure.add_trace(surface_of(x=x.ticks, y=y.ticks, z=grid, opacity=0.75, **look))
+        figure.update_traces(ncontours=16, line_width=0.5, selector={"type": "contour"})
     bar = {"title": {"text": label, "side": "right"}, "thickness": 12}
     shade = {"cmin": low, "cmax": high, "colorscale": scale, "colorbar": bar, "showscale": True}
     _dots(figure, parameters, trials, kinds, shade)

@@ -36,7 +36,7 @@ def pareto(
         marks = scatter(len(points)) if not named else go.Scatter
         figure.add_trace(
             marks(
-                x=rows[x], y=rows[y], name=name, mode="markers+text" if named else "markers", text=rows.index,
+                x=rows[x], y=rows[y], name=name, showlegend=not more, mode="markers+text" if named else "markers", text=rows.index,
                 textposition="top center",
                 marker=shade | {"symbol": symbol, "size": size, "opacity": 0.9 if size > 7 else 0.6,
                                 "line": {"width": 1.5 if size > 7 else 0, "color": PALETTE[5]}},

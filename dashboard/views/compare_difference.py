@@ -69,7 +69,7 @@ def outcome_table(one: Mapping, other: Mapping, study: Mapping, costs: Mapping[s
         "best epoch": (one["best_epoch"], other["best_epoch"]),
     }
     facts |= costs
-    frame = _side_by_side("", one, other, facts, _text)
+    frame = _side_by_side("outcome", one, other, facts, _text)
     times = ["time, start to end", duration(one["seconds"]), duration(other["seconds"]), ""]
     return pd.concat([frame, pd.DataFrame([times], columns=frame.columns)], ignore_index=True)
 

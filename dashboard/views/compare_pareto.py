@@ -29,9 +29,11 @@ def show(url: str, study: dict) -> None:
     aims = ", ".join(f"{direction} {labels[name]}" for name, direction in directions.items())
     st.caption(
         f"{plain(aims)}. Of the {len(found)} complete trials, {len(best)} on the front: none is at least as good in "
-        "every objective and better in one. Pruned trials are left out: they have not cost what they would."
+        "every objective and better in one. Diamonds: the front. Pruned trials are left out: they have not cost what they would."
     )
-    table(front_table(found, best, labels, data.trials(url, study["study_name"])), "pareto-front", height="content")
+    frame = front_table(found, best, labels, data.trials(url, study["study_name"]))
+    formats = {name: st.column_config.NumberColumn(format="%.5g") for name in frame.select_dtypes("float").columns}
+    table(frame, "pareto-front", height="content", column_config=formats)
 
 
 def front_table(points: pd.DataFrame, front: list[int], labels: dict[str, str], trials: pd.DataFrame) -> pd.DataFrame:
