@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts.figure import colours_of, finish, scatter
+from dashboard.charts.figure import colours_of, dots, finish, scatter
 from dashboard.charts.slices import axis, symbols
 from dashboard.space import Kind, order, words
 from tuning import schema
@@ -107,7 +107,7 @@ def _dots(figure: go.Figure, parameters: pd.DataFrame, trials: pd.DataFrame, kin
     about = (
         f"trial %{{customdata[0]}}<br>{names[0]} %{{x}}<br>{names[1]} %{{y}}<br>%{{customdata[1]:.5f}}<extra></extra>"
     )
-    marker = shade | {"color": trials["value"], "symbol": symbols(trials), "size": 8, "line": outline}
+    marker = shade | {"color": trials["value"], "symbol": symbols(trials), "line": outline} | dots(len(trials), 8)
     figure.add_trace(
         scatter(len(trials))(
             x=x, y=y, mode="markers", customdata=trials[["number", "value"]], hovertemplate=about, marker=marker,

@@ -27,6 +27,11 @@ def scatter(points: int) -> type[go.Scatter | go.Scattergl]:
     return go.Scattergl if points > MANY_POINTS else go.Scatter
 
 
+def dots(trials: int, size: int) -> dict:
+    """Size and opacity of dots: smaller where many would cover each other."""
+    return {"size": size} if trials <= 300 else {"size": max(4, size - 3), "opacity": 0.75}
+
+
 def colours_of(direction: str) -> list[str]:
     """A scale whose end is the better side."""
     return list(SCALE if direction == "maximize" else SCALE[::-1])

@@ -3,7 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts.figure import finish, scatter
+from dashboard.charts.figure import dots, finish, scatter
 from dashboard.labels import STATE_COLOURS, STATE_SYMBOLS
 from tuning import schema
 
@@ -45,12 +45,10 @@ def optimisation_history(trials: pd.DataFrame, direction: str, label: str) -> go
 
 
 def _marks(rows: pd.DataFrame, kind: str, words: pd.Series, trials: int, edge: dict) -> go.Scatter | go.Scattergl:
-    many = trials > 300
-    look = {"size": 6, "opacity": 0.75} if many else {"size": 9}
     value = "" if edge else "<br>%{y:.5f}"
     return scatter(trials)(
         **{"x": rows["number"], "y": rows["value"]} | edge, name=kind, mode="markers", legendgroup=kind, text=words,
-        marker=look | {"color": _COLOURS[kind], "symbol": _SYMBOLS[kind]},
+        marker=dots(trials, 9) | {"color": _COLOURS[kind], "symbol": _SYMBOLS[kind]},
         hovertemplate=f"trial %{{x}}{value}<br>%{{text}}<extra></extra>",
     )  # fmt: skip
 

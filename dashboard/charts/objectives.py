@@ -36,8 +36,8 @@ def pareto(
         marks = scatter(len(points)) if not named else go.Scatter
         figure.add_trace(
             marks(
-                x=rows[x], y=rows[y], name=name, showlegend=not more, mode="markers+text" if named else "markers", text=rows.index,
-                textposition="top center",
+                x=rows[x], y=rows[y], name=name, showlegend=not more, text=rows.index,
+                mode="markers+text" if named else "markers", textposition="top center",
                 marker=shade | {"symbol": symbol, "size": size, "opacity": 0.9 if size > 7 else 0.6,
                                 "line": {"width": 1.5 if size > 7 else 0, "color": PALETTE[5]}},
                 hovertemplate=f"trial %{{text}}<br>%{{x:.6~g}} {labels[x]}<br>%{{y:.6~g}} {labels[y]}<extra></extra>",

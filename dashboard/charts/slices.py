@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.charts.figure import SCALE, finish, scatter
+from dashboard.charts.figure import SCALE, dots, finish, scatter
 from dashboard.space import Kind, order, words
 from tuning import schema
 
@@ -29,14 +29,15 @@ def slices(parameters: pd.DataFrame, trials: pd.DataFrame, kinds: Mapping[str, K
         rows, columns, shared_yaxes=True, subplot_titles=list(parameters),
         vertical_spacing=66 / height, horizontal_spacing=0.03,
     )  # fmt: skip
-    dots = scatter(len(trials) * len(parameters.columns))
+    marks = scatter(len(trials) * len(parameters.columns))
+    look = dots(len(trials), 7) | {"color": trials["number"], "coloraxis": "coloraxis", "symbol": symbols(trials)}
     for place, name in enumerate(parameters):
         cell = {"row": place // columns + 1, "col": place % columns + 1}
         figure.add_trace(
-            dots(
+            marks(
                 x=words(parameters[name]) if kinds[name] == "words" else parameters[name], y=trials["value"],
                 mode="markers", customdata=trials["number"], showlegend=False,
-                marker={"color": trials["number"], "coloraxis": "coloraxis", "symbol": symbols(trials), "size": 7},
+                marker=look,
                 hovertemplate=f"trial %{{customdata}}<br>{name} %{{x}}<br>%{{y:.5f}}<extra></extra>",
             ),
             **cell,

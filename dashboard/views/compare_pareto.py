@@ -29,7 +29,8 @@ def show(url: str, study: dict) -> None:
     aims = ", ".join(f"{direction} {labels[name]}" for name, direction in directions.items())
     st.caption(
         f"{plain(aims)}. Of the {len(found)} complete trials, {len(best)} on the front: none is at least as good in "
-        "every objective and better in one. Diamonds: the front. Pruned trials are left out: they have not cost what they would."
+        "every objective and better in one. Diamonds: the front. Pruned trials are left out: they have "
+        "not cost what they would."
     )
     frame = front_table(found, best, labels, data.trials(url, study["study_name"]))
     formats = {name: st.column_config.NumberColumn(format="%.5g") for name in frame.select_dtypes("float").columns}
