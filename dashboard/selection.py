@@ -13,9 +13,10 @@ import streamlit as st
 from dashboard.labels import plain
 
 OF_A_STUDY = (
-    "trial", "trials", "lists", "states", "axes", "metrics", "curves", "user", "find", "split", "finals", "pair",
-    "length", "gap", "popularity", "category",
-)  # fmt: skip
+    *("trial", "trials", "lists", "states", "axes", "metrics", "curves", "user", "find"),
+    *("slices", "contour_x", "contour_y", "pareto_x", "pareto_y", "one", "other"),
+    *("split", "finals", "pair", "length", "gap", "popularity", "category"),
+)
 """Selections that mean nothing in another study."""
 
 

@@ -27,7 +27,7 @@ def show(study: dict, trials: pd.DataFrame) -> None:
         return
     left, right = st.columns(2, gap="medium")
     with left:
-        title = choose(st.selectbox, "Slices", "slices", [slices.title for slices in SLICES.values()], "History length")
+        title = choose(st.selectbox, "Slices", "by", [slices.title for slices in SLICES.values()], "History length")
     with right:
         name = choose(st.selectbox, "Measure", "measure", MEASURES, MEASURES[0])
     slices = next(slices for slices in SLICES.values() if slices.title == title)
