@@ -14,7 +14,7 @@ def replacing(path: Path) -> Iterator[Path]:
     After an exception nothing is left of it, so that a disk that was full has its room back.
 
     Raises:
-        OSError: the folder above cannot be made, or the new one cannot be renamed.
+        OSError: the folder above cannot be made, or the new one cannot be renamed; a file never replaces a folder.
     """
     path = path.absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -22,7 +22,7 @@ def replacing(path: Path) -> Iterator[Path]:
     remove(temporary)
     try:
         yield temporary
-        if path.is_dir():  # a folder cannot be renamed over another
+        if path.is_dir() and temporary.is_dir():  # a folder cannot be renamed over another
             replaced = path.with_name(f".{path.name}.{os.getpid()}.old")
             path.rename(replaced)
             temporary.rename(path)

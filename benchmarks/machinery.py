@@ -56,7 +56,7 @@ class MemoryWatch:
 
     def _watch(self) -> None:
         from tuning.store import now
-        from tuning.worker import resident_bytes
+        from tuning.training.worker import resident_bytes
 
         while not self._over.wait(_SAMPLE_SECONDS):
             self.samples.append((pd.Timestamp(now()), resident_bytes() or 0))
@@ -106,7 +106,7 @@ def search(folder: Path, trials: int) -> int:
     }
     from benchmarks.stub_worker import StubWorker  # Ray, only once it is told to be quiet
     from tuning.search import parse
-    from tuning.session import search as search_with
+    from tuning.study.session import search as search_with
 
     with open(folder / "log.txt", "w") as file:
         console = Console(file=file)
@@ -118,8 +118,8 @@ def search(folder: Path, trials: int) -> int:
 def measure(store: Store, folder: Path, memory: MemoryWatch, asked: int) -> tuple[list[Check], dict[str, Any]]:
     """Figures of the finished study."""
     from benchmarks.stub_worker import diverges, quality
+    from tuning.planning.spec import Spec
     from tuning.schema import COMPLETE, INVALID
-    from tuning.spec import Spec
 
     row, trials, rows = store.study(STUDY), store.trials(STUDY), store.row_counts(STUDY)
     assert row is not None
@@ -160,8 +160,8 @@ def measure(store: Store, folder: Path, memory: MemoryWatch, asked: int) -> tupl
 
 def summary_seconds(store: Store, study: optuna.Study, spec: Any) -> dict[str, float]:
     """What comes after the last trial, part by part, once more."""
-    from tuning.audit import save_pruner_audit
-    from tuning.summary import print_findings, save_importances
+    from tuning.findings.summary import print_findings, save_importances
+    from tuning.pruning.audit import save_pruner_audit
 
     console = Console(file=io.StringIO())
     parts: dict[str, Callable[[], object]] = {

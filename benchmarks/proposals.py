@@ -10,9 +10,9 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
 from tuning.choices import SamplerName
-from tuning.sampler import make_sampler
-from tuning.search_study import SearchStudy
-from tuning.spec import SamplerSettings
+from tuning.planning.spec import SamplerSettings
+from tuning.proposing.sampler import make_sampler
+from tuning.proposing.search_study import SearchStudy
 
 _ASKS = 5
 

@@ -10,9 +10,9 @@ from typing import Any
 from ray import tune
 from ray.tune.result import DONE, SHOULD_CHECKPOINT
 
-from tuning.results import diagnostics_name, model_name
+from tuning.files.results import diagnostics_name, model_name
 from tuning.schema import DIVERGED, MEMORY_BYTES, PARAMETERS
-from tuning.trial import START_SECONDS, TrialSetting
+from tuning.training.trial import START_SECONDS, TrialSetting
 
 _BEST = {"learning_rate": 0.002, "temperature": 0.2, "hidden_dropout_prob": 0.3, "phcl_weight": 0.5}
 DIVERGES_ABOVE = 8e-3
@@ -44,7 +44,7 @@ def diverges(params: Mapping[str, Any]) -> bool:
 
 
 class StubWorker(tune.Trainable):
-    """`tuning.trial.TrialWorker` without a model: the same messages and files, as many metrics, no time."""
+    """`tuning.training.trial.TrialWorker` without a model: the same messages and files, as many metrics, no time."""
 
     def setup(self, config: dict[str, Any], *, setting: TrialSetting, cores: int) -> None:
         """A new process."""

@@ -10,8 +10,10 @@ projections and their weight gradients, and one cross-entropy pass over (1024, 2
 import itertools
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -145,20 +147,15 @@ def largest_difference(trainer: Trainer) -> float:
 
 def _padded(trainer: Trainer, positions):
     """The samples of a step as one batch padded to the longest history there may be, with the step's placeholders."""
-    step = trainer.make_step(positions)
+    step, dataset = trainer.make_step(positions), trainer.dataset
     longest = trainer.config.MAX_ITEM_LIST_LENGTH
 
     def pad(rows):
-        return torch.cat([F.pad(row, (0, longest - row.shape[1])) for row in rows])
+        return F.pad(rows, (0, longest - rows.shape[1]))
 
-    sequence = pad(part.item_sequence for part in step.parts)
-    batch = type(step.parts[0])(
-        item_sequence=step.items[sequence],
-        timestamp=pad(part.timestamp for part in step.parts),
-        length=torch.cat([part.length for part in step.parts]),
-        target=step.items[step.target],
-    )
-    return batch, pad(step.placeholders)
+    batch = dataset.batch(positions[np.argsort(dataset.lengths(positions), kind="stable")])  # as a step sorts them
+    batch = replace(batch, item_sequence=pad(batch.item_sequence), timestamp=pad(batch.timestamp))
+    return batch, torch.cat([pad(block.T) for block in step.histories.blocks(step.placeholders)])
 
 
 def _batches(trainer: Trainer) -> Iterator:

@@ -13,13 +13,20 @@ import streamlit as st  # noqa: E402
 from dashboard import data  # noqa: E402
 from dashboard.labels import plain  # noqa: E402
 from dashboard.selection import choose, ignored  # noqa: E402
-from dashboard.views import compare, studies, trial, user  # noqa: E402
+from dashboard.views import compare, evaluation, studies, trial, user  # noqa: E402
 from dashboard.widgets import nothing  # noqa: E402
-from tuning.store import DEFAULT_URL, StoreError, display_url  # noqa: E402
+from tuning.connection import has_password, url_to_type  # noqa: E402
+from tuning.store import DEFAULT_URL, StoreError  # noqa: E402
 
-VIEWS = {"studies": studies.show, "compare": compare.show, "trial": trial.show, "users": user.show}
+VIEWS = {
+    "studies": studies.show,
+    "compare": compare.show,
+    "trial": trial.show,
+    "evaluation": evaluation.show,
+    "users": user.show,
+}
 COMMANDS = "python tuning/search.py --dataset demo\nstreamlit run dashboard/app.py -- --store URL"
-ICONS = {"studies": "science", "compare": "monitoring", "trial": "tune", "users": "group"}
+ICONS = {"studies": "science", "compare": "monitoring", "trial": "tune", "evaluation": "fact_check", "users": "group"}
 
 
 def main() -> None:
@@ -63,8 +70,10 @@ def _status(url: str, study_name: str) -> None:
         st.caption("The search neither ended nor gave a sign of life. If it was stopped, it goes on with")
         command = f"python tuning/search.py --study {study_name} --resume"
         if url != DEFAULT_URL:
-            command += f" --store {shlex.quote(display_url(url))}"
+            command += f" --store {shlex.quote(url_to_type(url))}"
         st.code(command, language="shell", wrap_lines=True)
+        if has_password(url):
+            st.caption("The store's password is left out: have it in `PGPASSWORD` or `~/.pgpass`.")
     else:
         st.badge("ended", icon=":material/check:", color="gray")
 

@@ -1,4 +1,4 @@
-"""What a flag or a settings file can name; apart from `spec.py`, since reading flags must not take seconds."""
+"""What a flag or a settings file can name; apart from `planning/spec.py`, since reading flags must not take seconds."""
 
 from typing import Literal
 

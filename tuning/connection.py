@@ -83,9 +83,31 @@ def _sqlite_engine(url: sa.URL, read_only: bool) -> sa.Engine:
 def display_url(url: str) -> str:
     """A store's URL as it may be shown: without the password."""
     try:
-        return sa.make_url(url).render_as_string(hide_password=True)
+        parsed = sa.make_url(url)
     except ArgumentError:
         return repr(url)
+    if "password" in parsed.query:  # which is shown as it stands
+        parsed = parsed.difference_update_query(["password"]).set(password="hidden below")
+    return parsed.render_as_string(hide_password=True)
+
+
+def has_password(url: str) -> bool:
+    """Whether a store's URL holds a password, in front of its host or behind its question mark."""
+    try:
+        parsed = sa.make_url(url)
+    except ArgumentError:
+        return False
+    return parsed.password is not None or "password" in parsed.query
+
+
+def url_to_type(url: str) -> str:
+    """A store's URL for a command that is shown: as given, but for the password, which libpq then takes from
+    PGPASSWORD or ~/.pgpass."""
+    if not has_password(url):
+        return url
+    parsed = sa.make_url(url).difference_update_query(["password"])
+    parts = (parsed.drivername, parsed.username, None, parsed.host, parsed.port, parsed.database, parsed.query)
+    return sa.URL.create(*parts).render_as_string()
 
 
 def reason_of(error: BaseException) -> str:

@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _finalize(arguments: argparse.Namespace) -> int:
-    from tuning.final_session import finalize  # Ray and torch, which take seconds, only once the flags are read
+    from tuning.finals.session import finalize  # Ray and torch, which take seconds, only once the flags are read
 
     console = Console(stderr=arguments.json)
     with closing(ConsoleLog(console)) as log:

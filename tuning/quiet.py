@@ -12,7 +12,7 @@ _ENVIRONMENT = {
     "RAY_LOG_TO_DRIVER_EVENT_LEVEL": "FATAL",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the store holds what these would write
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # epochs that eval_step skips have no objective
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours, `run.py`
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours, `driving/run.py`
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # Ray's own book of trials, which nothing reads: the store has all of it

@@ -20,9 +20,9 @@ from tuning.quiet import be_quiet, silence_loggers
 from tuning.store import DEFAULT_URL
 
 if TYPE_CHECKING:
-    from tuning.spec import Spec
-    from tuning.trained import Trained
-    from tuning.what_if import Outcome, Setting
+    from tuning.planning.spec import Spec
+    from tuning.pruning.trained import Trained
+    from tuning.pruning.what_if import Outcome, Setting
 
     Rows = list[tuple[Setting, Outcome]]
 
@@ -58,9 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    from tuning import what_if  # Ray, which takes seconds, only once the flags are read
-    from tuning.stored_study import open_existing, spec_of, study_row
-    from tuning.trained import trained_trials
+    from tuning.pruning import what_if  # Ray, which takes seconds, only once the flags are read
+    from tuning.pruning.trained import trained_trials
+    from tuning.stored.study import open_existing, spec_of, study_row
 
     silence_loggers()
     with open_existing(arguments.store) as store:

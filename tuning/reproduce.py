@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _reproduce(arguments: argparse.Namespace) -> int:
-    from tuning.reproduce_session import reproduce  # Ray and torch, which take seconds, once the flags are read
+    from tuning.stored.reproduce_session import reproduce  # Ray and torch, which take seconds, once the flags are read
 
     console = Console(stderr=arguments.json)
     with closing(ConsoleLog(console)) as log:

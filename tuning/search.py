@@ -13,9 +13,10 @@ if __name__ == "__main__":  # this file's folder comes first on the path then; o
 from rich.console import Console
 
 from athwe.command_line import Parser, positive_int
-from tuning.address import wanted_address
 from tuning.choices import AUTO, Cost, LogTarget, PrunerName, SamplerName
 from tuning.commands import exit_code
+from tuning.files.retention import size_of_text
+from tuning.nodes.address import wanted_address
 from tuning.quiet import ConsoleLog, be_quiet
 from tuning.store import DEFAULT_URL
 
@@ -47,13 +48,19 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--pruner", choices=get_args(PrunerName))
     add("--audit-share", type=_fraction, help="share of pruned trials that are finished to judge the pruner")
     add("--keep-models", type=positive_int, help="trials whose best model is kept (default: 10)")
+    add("--disk-budget", type=_size, metavar="SIZE", help="such as 20GB: the worst kept models go where it is used up")
     add("--seed", type=int, help="of sampler and training (default: the configuration's)")
     add("--study", help="name (default: <dataset>-<UTC time>)")
     add("--store", default=DEFAULT_URL, metavar="URL", help="SQLAlchemy URL (default: %(default)s)")
     add("--storage-path", help="folder for models and per-user results (default: results/<study>)")
     add("--address", help="host:port of a Ray cluster's head (default: RAY_ADDRESS, else a Ray of its own)")
-    add("--resume", action="store_true", help="go on with --study, or with the newest unfinished study")
-    add("--extend", type=positive_int, metavar="N", help="go on with --study, finished or not, for N more trials")
+    add("--resume", action="store_true", help="go on with --study, or the newest unfinished study that is not at work")
+    add(
+        "--extend",
+        type=positive_int,
+        metavar="N",
+        help="N trials more for --study, which is finished; goes on where that was cut off",
+    )
     add("--retry-failed", action="store_true", help="with --resume: run failed trials once more, from their start")
     add("--warm-start", metavar="STUDY", help="try the best trials of another study of this store first")
     tools = ",".join(get_args(LogTarget))
@@ -69,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _search(arguments: argparse.Namespace) -> int:
     be_quiet(attaches=wanted_address(arguments.address) is not None)
-    from tuning.session import search  # Ray and torch, which take seconds, only once the flags are read
+    from tuning.study.session import search  # Ray and torch, which take seconds, only once the flags are read
 
     console = Console(stderr=arguments.json)
     with closing(ConsoleLog(console)) as log:
@@ -91,6 +98,13 @@ def _cores(text: str) -> int | str:
 def _share(text: str) -> float | str:
     expected = "a whole number, a share below 1, or auto"
     return text if text == AUTO else _number(float, text, expected, lambda value: 0 <= value < 1 or value % 1 == 0)
+
+
+def _size(text: str) -> int:
+    try:
+        return size_of_text(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _log_targets(text: str) -> list[str]:

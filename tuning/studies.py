@@ -15,19 +15,19 @@ from rich.console import Console
 from rich.table import Table
 
 from athwe.command_line import Parser
+from tuning.books.driver import is_surely_dead
 from tuning.commands import exit_code
-from tuning.driver import is_surely_dead
 from tuning.errors import SearchError
 from tuning.quiet import be_quiet, silence_loggers
 from tuning.schema import COMPLETE, FAIL, PRUNED, RUNNING, test_evaluation
 from tuning.store import DEFAULT_URL, LIVE_SECONDS, now
-from tuning.stored_study import open_existing, spec_of, study_row
+from tuning.stored.study import open_existing, spec_of, study_row
 
 if TYPE_CHECKING:
-    from tuning.removal import Files
+    from tuning.stored.removal import Files
 
 OK, NOT_DONE = 0, 1
-ACTIVE, ENDED, CUT_OFF = "running", "ended", "cut off"
+ACTIVE, ENDED, INTERRUPTED = "running", "ended", "cut off"
 _STATES = (COMPLETE, PRUNED, FAIL, RUNNING)
 
 
@@ -53,7 +53,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     export.add_argument("--best", type=Path, metavar="FILE", help="write the best configuration, for --config, instead")
     delete = command("delete", delete_study, "remove a study from the store and from Optuna's tables")
     delete.add_argument("--study", required=True, help="name")
-    delete.add_argument("--files", action="store_true", help="its files under the storage path, too")
+    delete.add_argument("--files", action="store_true", help="its files under the storage path, too, on S3 as well")
     delete.add_argument("--ledger", action="store_true", help="its looks at test, too, which it is kept for otherwise")
     delete.add_argument("--yes", action="store_true", help="do not ask")
     return parser.parse_args(argv)
@@ -92,7 +92,7 @@ def activity(row: dict[str, Any], at: datetime) -> str:
     is_heard = not pd.isna(row["heartbeat_at"]) and at - row["heartbeat_at"] < timedelta(seconds=LIVE_SECONDS)
     if is_heard and not is_surely_dead(row["driver"]):
         return ACTIVE
-    return CUT_OFF if pd.isna(row["ended_at"]) else ENDED
+    return INTERRUPTED if pd.isna(row["ended_at"]) else ENDED
 
 
 def _cells(row: dict[str, Any], looks: int, at: datetime) -> list[str]:
@@ -107,7 +107,8 @@ def _cells(row: dict[str, Any], looks: int, at: datetime) -> list[str]:
 
 def export_study(arguments: argparse.Namespace) -> int:
     """Write what was asked for."""
-    from tuning.export import best_config, config_yaml, csv_text, trial_rows, write_whole  # they need torch's config
+    # They need torch's config.
+    from tuning.findings.export import best_config, config_yaml, csv_text, trial_rows, write_whole
 
     with open_existing(arguments.store) as store:
         row = study_row(store, arguments.study)
@@ -129,7 +130,7 @@ def export_study(arguments: argparse.Namespace) -> int:
 
 def delete_study(arguments: argparse.Namespace) -> int:
     """Say what goes, ask, and remove it."""
-    from tuning import removal  # Optuna, which takes a second
+    from tuning.stored import removal  # Optuna, which takes a second
 
     silence_loggers()
     name = arguments.study
@@ -162,7 +163,7 @@ def _what_goes(name: str, counts: dict[str, int], optuna_trials: int, files: "Fi
     if files is None:
         return f"{text}; its files stay"
     number, size = files.size()
-    text += f"; and {number:,} files ({size / 1e6:,.1f} MB) in {files.storage}"
+    text += f"; and {number:,} files ({size / 1e6:,.1f} MB) in {files.storage.url}"
     return f"{text}, where the folders of all studies stay for another one" if files.is_shared else text
 
 

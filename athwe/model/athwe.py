@@ -13,33 +13,33 @@ from athwe.model.cross_entropy import linear_cross_entropy
 from athwe.model.embeddings import InputStreams, ItemTables
 from athwe.model.encoder import SequenceEncoders
 from athwe.model.moe import TimeAwareExperts
+from athwe.model.packed import Packed
 from athwe.model.shape import ModelShape
 from athwe.model.step import Step
-from athwe.model.time_gaps import TimeGapEmbedding, time_gaps
+from athwe.model.time_gaps import TimeGapEmbedding
 from athwe.model.wavelet import WaveletAlignment
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """What the streams of a batch are right before the encoders."""
+    """What the streams are right before the encoders."""
 
-    mask: Bool[Tensor, "batch length"]
-    z: Float[Tensor, "batch length modalities hidden"]
+    z: Float[Tensor, "tokens modalities hidden"]
     """Input of the experts, zero at padding."""
-    time_embedding: Float[Tensor, "batch length hidden"] | None
+    time_embedding: Float[Tensor, "tokens hidden"] | None
     """None where there are no experts and no temporal contrast."""
-    experts_output: Float[Tensor, "batch length modalities hidden"]
+    experts_output: Float[Tensor, "tokens modalities hidden"]
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """What the losses need of a batch."""
+    """What the losses need of the histories."""
 
-    user: Float[Tensor, "batch modalities hidden"]
+    user: Float[Tensor, "histories modalities hidden"]
     """h_m, the state at the last valid position."""
-    augmented: Float[Tensor, "batch features hidden"]
+    augmented: Float[Tensor, "histories features hidden"]
     """h of the txt and img streams with placeholders; none of them where there is no temporal contrast."""
-    z: Float[Tensor, "batch length modalities hidden"]
+    z: Float[Tensor, "tokens modalities hidden"]
     """Input of the experts, for their diversity."""
 
 
@@ -104,36 +104,30 @@ class ATHWE(nn.Module):
         """Every loss part, unweighted; their sum with `loss_weights` is what is minimised."""
         weights = self.loss_weights
         rows, tables = self._embed(step, catalogue)
-        encoded = [
-            self.encode(part, rows, placeholders)
-            for part, placeholders in zip(step.parts, step.placeholders, strict=True)
-        ]
-        user = torch.cat([part.user for part in encoded])
-        target = step.target
+        encoded = self.encode(step.histories, rows, step.placeholders)
+        user, target = encoded.user, step.target
         parts = {"next_item": self._next_item(user, step, tables)}
         if "item_contrast" in weights:
             key = nn.functional.embedding(target, rows[:, 0])
             parts["item_contrast"] = losses.contrast(user[:, 0], key, target, self.config.temperature)
         if "temporal_contrast" in weights:
-            augmented = torch.cat([part.augmented for part in encoded])
-            parts["temporal_contrast"] = self._temporal_contrast(user, augmented, target)
+            parts["temporal_contrast"] = self._temporal_contrast(user, encoded.augmented, target)
         parts |= self._item_losses(step, catalogue, rows, weights)
         if "expert_diversity" in weights and self.experts is not None:
-            squared = torch.stack([part.z.float().flatten(2).square().sum(dim=(0, 1)) for part in encoded]).sum(dim=0)
+            squared = encoded.z.float().flatten(1).square().sum(dim=0)
             parts["expert_diversity"] = losses.expert_diversity(squared, self.experts.routed)
         return parts
 
-    def tokens(self, batch: Batch, tables: Float[Tensor, "items modalities hidden"]) -> Tokens:
+    def tokens(self, packed: Packed, tables: Float[Tensor, "items modalities hidden"]) -> Tokens:
         """Embed, align and mix: forward steps 1 to 5."""
-        mask = batch.item_sequence != 0
-        z = self.streams(batch.item_sequence, mask, tables)
+        z = self.streams(packed, tables)
         if self.alignment is not None:
-            z = self.alignment(z, mask)
+            z = self.alignment(z, packed)
         if self.time_gap is None:
-            return Tokens(mask, z, None, z)
-        bucket = self.time_gap.buckets(time_gaps(batch.timestamp, mask))
+            return Tokens(z, None, z)
+        bucket = self.time_gap.buckets(packed.gap_seconds)
         time_embedding = self.time_gap.table(bucket)
-        return Tokens(mask, z, time_embedding, self._mix(z, bucket, time_embedding))
+        return Tokens(z, time_embedding, self._mix(z, bucket, time_embedding))
 
     def _mix(self, z: Tensor, bucket: Tensor, time_embedding: Tensor) -> Tensor:
         """Each token times its experts' scale, which without dropout is the same for all tokens of a bucket."""
@@ -143,24 +137,24 @@ class ATHWE(nn.Module):
             scale = self.experts(time_embedding)
         else:
             scale = nn.functional.embedding(bucket, self.experts(self.time_gap.table.weight))
-        return z * scale.to(z.dtype).unflatten(-1, z.shape[2:])
+        return z * scale.to(z.dtype).view_as(z)
 
     def encode(
         self,
-        batch: Batch,
+        packed: Packed,
         tables: Float[Tensor, "items modalities hidden"],
-        placeholders: Bool[Tensor, "batch length"] | None = None,
+        placeholders: Bool[Tensor, " tokens"] | None = None,
     ) -> Encoded:
-        """The whole forward pass of one batch.
+        """The whole forward pass of packed histories.
 
         Args:
-            placeholders: positions to replace for the temporal contrast; without them it is not computed.
+            placeholders: tokens to replace for the temporal contrast; without them it is not computed.
         """
-        tokens = self.tokens(batch, tables)
-        x = tokens.experts_output.permute(2, 0, 1, 3)  # (B, L, M, H) → (M, B, L, H)
+        tokens = self.tokens(packed, tables)
+        streams = list(tokens.experts_output.unbind(1))
         if self.placeholder and placeholders is not None:
-            x = torch.cat([x, self._with_placeholders(tokens, placeholders)])  # txt and img are the last streams
-        encoded = self.encoders(x, batch.length).transpose(0, 1)
+            streams += self._with_placeholders(tokens, placeholders)  # txt and img are the last streams
+        encoded = self.encoders(torch.stack(streams), packed).transpose(0, 1)
         count = len(self.shape.modalities)
         return Encoded(encoded[:, :count], encoded[:, count:], tokens.z)
 
@@ -172,7 +166,7 @@ class ATHWE(nn.Module):
 
     def forward(self, batch: Batch, tables: Float[Tensor, "items modalities hidden"]) -> Float[Tensor, "batch items"]:
         """Scores of all N items for every row."""
-        return self.score(self.encode(batch, tables).user, tables)
+        return self.score(self.encode(Packed.of(batch), tables).user, tables)
 
     def predict(self, batch: Batch, tables: Float[Tensor, "items modalities hidden"]) -> Float[Tensor, " batch"]:
         """Score of each row's own target."""
@@ -196,14 +190,14 @@ class ATHWE(nn.Module):
             return losses.sampled_next_item(self._fused(user), table, step.target, step.negatives)
         return linear_cross_entropy(self._fused(user), table, step.items[step.target])
 
-    def _with_placeholders(self, tokens: Tokens, placeholders: Tensor) -> Tensor:
-        """Expert outputs of txt and img, some replaced by the projected time gap embedding: (features, B, L, H)."""
+    def _with_placeholders(self, tokens: Tokens, placeholders: Tensor) -> list[Tensor]:
+        """Expert outputs of txt and img (tokens, H), some replaced by the projected time gap embedding."""
         replaced = []
         for name in self.features:
-            stream = tokens.experts_output[:, :, self.shape.modalities.index(name)]
+            stream = tokens.experts_output[:, self.shape.modalities.index(name)]
             projected = self.placeholder[name](tokens.time_embedding).to(stream.dtype)
-            replaced.append(torch.where(placeholders[:, :, None], projected, stream))
-        return torch.stack(replaced)
+            replaced.append(torch.where(placeholders[:, None], projected, stream))
+        return replaced
 
     def _temporal_contrast(self, user: Tensor, augmented: Tensor, target: Tensor) -> Tensor:
         each = [

@@ -1,11 +1,12 @@
 """Item tables and the input streams gathered from them (`MODEL.md`, forward step 1)."""
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from athwe.config import ModelConfig
 from athwe.data import Catalogue
+from athwe.model.packed import Packed
 from athwe.model.shape import ModelShape
 
 
@@ -49,12 +50,7 @@ class InputStreams(nn.Module):
         self.position = nn.Embedding(shape.max_length, config.hidden_size)
 
     def forward(
-        self,
-        item_sequence: Int[Tensor, "batch length"],
-        mask: Bool[Tensor, "batch length"],
-        tables: Float[Tensor, "items modalities hidden"],
-    ) -> Float[Tensor, "batch length modalities hidden"]:
-        length = item_sequence.shape[1]
-        rows = nn.functional.embedding(item_sequence, tables.flatten(1)).unflatten(-1, tables.shape[1:])
-        positioned = rows + self.position.weight[:length, None]
-        return positioned * mask[:, :, None, None]
+        self, packed: Packed, tables: Float[Tensor, "items modalities hidden"]
+    ) -> Float[Tensor, "tokens modalities hidden"]:
+        rows = nn.functional.embedding(packed.item, tables.flatten(1)).unflatten(-1, tables.shape[1:])
+        return (rows + self.position(packed.position)[:, None]) * packed.valid[:, None, None]

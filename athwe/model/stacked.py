@@ -18,10 +18,10 @@ class StackedLinear(nn.Module):
         self.weight = nn.Parameter(torch.randn(count, inputs, outputs) * initializer_range)
         self.bias = nn.Parameter(torch.zeros(count, 1, outputs))
 
-    def forward(self, x: Float[Tensor, "streams batch length inputs"]) -> Float[Tensor, "streams batch length outputs"]:
+    def forward(self, x: Float[Tensor, "streams tokens inputs"]) -> Float[Tensor, "streams tokens outputs"]:
         """Each stream through its own weights."""
         bias, weight = (_for_streams(values, len(x)).to(x.dtype) for values in (self.bias, self.weight))
-        return torch.baddbmm(bias, x.flatten(1, 2), weight).unflatten(1, x.shape[1:3])
+        return torch.baddbmm(bias, x, weight)
 
 
 class StackedLayerNorm(nn.Module):
@@ -33,10 +33,11 @@ class StackedLayerNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(count, 1, 1, width))
         self.bias = nn.Parameter(torch.zeros(count, 1, 1, width))
 
-    def forward(self, x: Float[Tensor, "streams batch length width"]) -> Float[Tensor, "streams batch length width"]:
+    def forward(self, x: Float[Tensor, "streams tokens width"]) -> Float[Tensor, "streams tokens width"]:
         """Each stream scaled and shifted by its own weights."""
         normalised = nn.functional.layer_norm(x, x.shape[-1:], eps=self.epsilon)
-        return torch.addcmul(_for_streams(self.bias, len(x)), normalised, _for_streams(self.weight, len(x)))
+        bias, weight = (_for_streams(values[:, 0], len(x)) for values in (self.bias, self.weight))
+        return torch.addcmul(bias, normalised, weight)
 
 
 def _for_streams(values: Tensor, count: int) -> Tensor:

@@ -1,6 +1,7 @@
 """The input of one training step, made on the host so that the step itself never waits for the device."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ from torch import Tensor
 
 from athwe.data import Batch, Dataset
 from athwe.data.length_groups import cut_by_length
+from athwe.model.packed import Packed, pack
 
-PART_OVERHEAD_TOKENS = {"cpu": 800, "cuda": 30_000}
-"""What one more part costs, in tokens: the time to launch its operations. For a GPU an estimate, not measured."""
+PART_OVERHEAD_TOKENS = {"cpu": 200, "cuda": 30_000}
+"""What one more part costs, in tokens: the time to launch its operations. On a CPU 100 to 200 were the fastest of 50 to
+1,600 for a large catalogue, `demo`, one and two threads. For a GPU an estimate, not measured."""
 
 
 @dataclass(frozen=True)
@@ -26,16 +29,18 @@ class Negatives:
 
 @dataclass(frozen=True)
 class Step:
-    """B samples as parts of similar length, what to replace in them, and the items they hold with their counts.
+    """B samples packed by similar length, what to replace in them, and the items they hold with their counts.
 
-    The forward pass is exactly length-invariant, so each part is only as long as its longest history. Items are
+    The forward pass is exactly length-invariant, so each block is only as long as its longest history. Items are
     numbered within the step: a step embeds the items it touches once, and gathers from those.
     """
 
-    parts: tuple[Batch, ...]
+    histories: Packed
     """In the numbers of the step: i stands for `items[i]`, and 0 is padding in both."""
-    placeholders: tuple[Bool[Tensor, "..."], ...]
-    """Per part (B, L), the positions that the temporal contrast replaces."""
+    target: Int[Tensor, " histories"]
+    """In the numbers of the step."""
+    placeholders: Bool[Tensor, " tokens"]
+    """What the temporal contrast replaces."""
     items: Int[Tensor, " unique"]
     """Every item of the step once, ascending; padding is the first."""
     counts: Float[Tensor, " unique"]
@@ -65,50 +70,50 @@ class Step:
         length = dataset.lengths(positions)
         order = np.argsort(length, kind="stable")
         groups = cut_by_length(length[order], part_overhead_tokens)
-        parts = tuple(dataset.batch(positions[order[group]]) for group in groups)
-        masks = tuple(placeholder_mask(part.length, beta, generator) for part in parts)
-        return cls.from_parts(parts, masks, negatives)
+        batches = [dataset.batch(positions[order[group]]) for group in groups]
+        masks = [placeholder_mask(batch.length, beta, generator) for batch in batches]
+        return cls.of_batches(batches, masks, negatives)
 
     @classmethod
-    def from_parts(
-        cls, parts: tuple[Batch, ...], placeholders: tuple[Tensor, ...], negatives: Negatives | None = None
+    def of_batches(
+        cls,
+        batches: Sequence[Batch],
+        placeholders: Sequence[Bool[Tensor, "..."]],
+        negatives: Negatives | None = None,
     ) -> "Step":
-        """Number the items of batches, given in the numbers of the data set, within the step."""
-        histories = [part.item_sequence.flatten() for part in parts]
-        others = [*(part.target for part in parts), *([negatives.item] if negatives else [])]
-        everything = torch.cat([torch.zeros(1, dtype=torch.int64), *histories, *others])
-        items, number = everything.unique(return_inverse=True)
-        numbers = number[1:].split([len(tensor) for tensor in (*histories, *others)])
-        counts = torch.cat(numbers[: len(parts)]).bincount(minlength=len(items)).float()
-        counts[0] = 0
-        numbered = (
-            replace(part, item_sequence=history.view_as(part.item_sequence), target=target)
-            for part, history, target in zip(parts, numbers, numbers[len(parts) :], strict=False)
-        )
-        drawn = replace(negatives, item=numbers[-1]) if negatives else None
-        return cls(tuple(numbered), placeholders, items, counts, drawn)
+        """Pack batches, given in the numbers of the data set, and number their items within the step.
 
-    @property
-    def target(self) -> Int[Tensor, " batch"]:
-        """Targets (B,) of all parts, in their order and in the numbers of the step."""
-        return torch.cat([part.target for part in self.parts])
+        Args:
+            placeholders: (B, L) of each batch, the positions that the temporal contrast replaces.
+        """
+        histories = Packed.of(*batches)
+        target = torch.cat([batch.target for batch in batches])
+        drawn = [negatives.item] if negatives else []
+        everything = torch.cat([torch.zeros(1, dtype=torch.int64), histories.item, target, *drawn])
+        items, number = everything.unique(return_inverse=True)
+        item, target, drawn = number[1:].tensor_split([len(histories.item), len(histories.item) + len(target)])
+        counts = item.bincount(minlength=len(items)).float()
+        counts[0] = 0
+        return cls(
+            histories=replace(histories, item=item),
+            target=target,
+            placeholders=pack(placeholders),
+            items=items,
+            counts=counts,
+            negatives=replace(negatives, item=drawn) if negatives else None,
+        )
 
     def to(self, device: torch.device) -> "Step":
         """The same step on another device; from pinned memory, so that a GPU's copies run beside its computation."""
 
-        def move(tensor: Tensor) -> Tensor:
-            return (tensor.pin_memory() if device.type == "cuda" else tensor).to(device, non_blocking=True)
+        def move(value: Any) -> Any:
+            if isinstance(value, Tensor):
+                return (value.pin_memory() if device.type == "cuda" else value).to(device, non_blocking=True)
+            if is_dataclass(value):
+                return type(value)(**{name: move(held) for name, held in vars(value).items()})
+            return value
 
-        def move_fields(holder: Any) -> Any:
-            return type(holder)(**{name: move(tensor) for name, tensor in vars(holder).items()})
-
-        return Step(
-            parts=tuple(map(move_fields, self.parts)),
-            placeholders=tuple(map(move, self.placeholders)),
-            items=move(self.items),
-            counts=move(self.counts),
-            negatives=None if self.negatives is None else move_fields(self.negatives),
-        )
+        return move(self)
 
 
 def placeholder_mask(

@@ -4,10 +4,11 @@ import functools
 import warnings
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from athwe.config import MODALITIES, ModelConfig
+from athwe.model.packed import Packed
 from athwe.model.shape import ModelShape
 
 WAVELET = "db4"
@@ -58,36 +59,52 @@ class WaveletAlignment(nn.Module):
         self.weight = nn.Parameter(torch.tensor([by_name[name] for name in shape.modalities]))
 
     def forward(
-        self, x: Float[Tensor, "batch length modalities hidden"], mask: Bool[Tensor, "batch length"]
-    ) -> Float[Tensor, "batch length modalities hidden"]:
+        self, x: Float[Tensor, "tokens modalities hidden"], packed: Packed
+    ) -> Float[Tensor, "tokens modalities hidden"]:
         """Aligned streams, zero at padding."""
-        _, synthesis, _ = _matrices_on(x.shape[1], self.levels, x.device, x.dtype)
-        fused = torch.cat([self._fuse(band, gate) for band, gate in self._bands(x)])
-        y = (synthesis @ fused.flatten(1)).unflatten(1, (len(x), *x.shape[2:])).transpose(0, 1)
-        return torch.lerp(x, y.to(x.dtype), self.weight[:, None].to(x.dtype)) * mask[:, :, None, None]
+        gates = self.gate.permute(0, 2, 4, 1, 3).flatten(3)  # (bands, M, S, out, in) → (bands, S, in, M·out)
+        y = self._compose([_fuse(*each) for each in zip(self._bands(x, packed), gates, strict=True)], packed)
+        return torch.lerp(x, y.to(x.dtype), self.weight[:, None].to(x.dtype)) * packed.valid[:, None, None]
 
     @torch.no_grad()
-    def gate_strength(self, x: Float[Tensor, "batch length modalities hidden"]) -> list[float]:
+    def gate_strength(self, x: Float[Tensor, "tokens modalities hidden"], packed: Packed) -> list[float]:
         """Mean of `σ(G c)` weighted by |c|, for the low band and then each level from the finest: 0.5 is untrained."""
         strengths = []
-        for band, gate in self._bands(x):
-            opened = torch.sigmoid(torch.einsum("btsh,mskh->btmsk", band, gate))
-            weight = band.abs()[:, :, None].expand_as(opened)
+        for band, gate in zip(self._bands(x, packed), self.gate, strict=True):
+            opened = torch.sigmoid(torch.einsum("csh,mskh->cmsk", band, gate))
+            weight = band.abs()[:, None].expand_as(opened)
             strengths.append(float((opened * weight).sum() / weight.sum().clamp_min(1e-12)))
         return strengths
 
-    def _bands(self, x: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Each band (size, B, sources, H) with its gates; positions lead, so that one product makes them all."""
-        analysis, _, sizes = _matrices_on(x.shape[1], self.levels, x.device, x.dtype)
-        coefficients = (analysis @ x.transpose(0, 1).flatten(1)).unflatten(1, (len(x), *x.shape[2:]))
-        return list(zip(coefficients.split(sizes), self.gate, strict=True))
+    def _bands(self, x: Tensor, packed: Packed) -> list[Tensor]:
+        """The coefficients of each band (coefficients, sources, H), those of all histories behind each other."""
+        by_block = []
+        for block in packed.blocks(x):
+            length, count = block.shape[:2]
+            analysis, _, sizes = _matrices_on(length, self.levels, x.device, x.dtype)
+            coefficients = (analysis @ block.flatten(1)).view(-1, *x.shape[1:])
+            by_block.append(coefficients.split([size * count for size in sizes]))
+        return [torch.cat(band) for band in zip(*by_block, strict=True)]
 
-    @staticmethod
-    def _fuse(
-        band: Float[Tensor, "size batch sources hidden"], gate: Float[Tensor, "targets sources hidden hidden"]
-    ) -> Float[Tensor, "size batch targets hidden"]:
-        """Sum over sources of what each gate lets through; σ(0)·0 = 0 keeps padding silent."""
-        coefficient = band.flatten(0, 1).transpose(0, 1)  # (T, B, S, H) → (S, T·B, H)
-        product = coefficient @ gate.permute(1, 3, 0, 2).flatten(2)  # (M, S, out, in) → (S, in, M·out)
-        passed = product.sigmoid_().unflatten(-1, (len(gate), -1)) * coefficient[:, :, None]
-        return passed.sum(dim=0).unflatten(0, band.shape[:2])
+    def _compose(self, bands: list[Tensor], packed: Packed) -> Tensor:
+        """Back from the bands of all histories to their tokens (tokens, targets, H)."""
+        matrices = [_matrices_on(length, self.levels, self.gate.device, bands[0].dtype) for length, _ in packed.shapes]
+        counts = [count for _, count in packed.shapes]
+        by_band = [
+            band.split([sizes[index] * count for (_, _, sizes), count in zip(matrices, counts, strict=True)])
+            for index, band in enumerate(bands)
+        ]
+        blocks = []
+        for (_, synthesis, _), *pieces in zip(matrices, *by_band, strict=True):
+            coefficients = torch.cat(pieces)
+            blocks.append((synthesis @ coefficients.view(synthesis.shape[1], -1)).view(-1, *coefficients.shape[1:]))
+        return torch.cat(blocks)
+
+
+def _fuse(
+    band: Float[Tensor, "coefficients sources hidden"], gate: Float[Tensor, "sources hidden targets_hidden"]
+) -> Float[Tensor, "coefficients targets hidden"]:
+    """Sum over sources of what each gate lets through; σ(0)·0 = 0 keeps padding silent."""
+    coefficient = band.transpose(0, 1)
+    opened = (coefficient @ gate).sigmoid_().unflatten(-1, (-1, band.shape[-1]))
+    return (opened * coefficient[:, :, None]).sum(dim=0)

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from athwe.data import Dataset
 from athwe.model.athwe import ATHWE
-from athwe.model.time_gaps import time_gaps
+from athwe.model.packed import Packed
 
 SAMPLE_USERS = 512
 """Validation histories looked at."""
@@ -34,8 +34,7 @@ def diagnose(model: ATHWE, tables: torch.Tensor, dataset: Dataset, device: torch
         the model has the part `gate_strength` by band, `expert_use` by range of time gaps, `time_saturation`.
     """
     positions = dataset.positions("valid")[:SAMPLE_USERS]
-    batch = dataset.batch(positions).to(device)
-    mask = batch.item_sequence != 0
+    packed = Packed.of(dataset.batch(positions).to(device))
     weights = model.fusion.softmax(dim=0).tolist()
     found = {
         "modality_weights": dict(zip(model.shape.modalities, weights, strict=True)),
@@ -44,10 +43,10 @@ def diagnose(model: ATHWE, tables: torch.Tensor, dataset: Dataset, device: torch
     }
     if model.alignment is not None:
         names = ["low", *(f"level {level}" for level in range(1, model.config.wavelet_J + 1))]
-        strength = model.alignment.gate_strength(model.streams(batch.item_sequence, mask, tables))
+        strength = model.alignment.gate_strength(model.streams(packed, tables), packed)
         found["gate_strength"] = dict(zip(names, strength, strict=True))
     if model.time_gap is not None:  # the first of a history has no gap
-        gap_seconds = time_gaps(batch.timestamp, mask)[:, 1:][mask[:, 1:]]
+        gap_seconds = packed.gap_seconds[packed.valid & (packed.position > 0)]
         saturated = model.time_gap.buckets(gap_seconds) >= model.config.time_span
         found["time_saturation"] = float(saturated.float().mean()) if len(gap_seconds) else 0.0
         if model.experts is not None and model.experts.router is not None and len(gap_seconds):

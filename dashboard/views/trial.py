@@ -8,6 +8,7 @@ from dashboard.charts import curves, model
 from dashboard.files import UnreadableFile
 from dashboard.labels import duration, metric_label, plain, trial_colours
 from dashboard.selection import choose, choose_several, go
+from dashboard.views import trial_run
 from dashboard.widgets import chart, nothing, table
 
 MAX_PANELS = 12
@@ -37,12 +38,13 @@ def _view(url: str, study_name: str) -> None:
     left, right = st.columns([2, 3], gap="medium")
     with left:
         st.subheader("Parameters", anchor=False)
-        _parameters(trials, number)
+        _parameters(trials, number, study["spec"].get("published", {}))
     with right:
         st.subheader("Curves", anchor=False)
         _curves(url, study, trials, number)
     st.subheader("What the model learnt", anchor=False)
     _diagnostics(study, trial["trial_id"])
+    trial_run.show(study, trial, data.metrics(url, (trial["trial_id"],)))
 
 
 def _summary(trial: dict, study: dict) -> None:
@@ -58,29 +60,33 @@ def _summary(trial: dict, study: dict) -> None:
     st.caption(f"Value: {plain(label)}, {plain(study['direction'])}{goes_on}")
 
 
-def parameters_table(trials: pd.DataFrame, number: int) -> pd.DataFrame:
-    """Parameters of a trial beside those of trial 0, the configuration that the search started from."""
+def parameters_table(trials: pd.DataFrame, number: int, published: dict) -> pd.DataFrame:
+    """Parameters of a trial beside the published ones and those of trial 0, which the search started from.
+
+    `differs` says where it departs from the published value, or where that is not known from trial 0.
+    """
     rows = trials.set_index("number")["params"]
-    mine, published = rows[number], rows.get(0, {})
+    mine, first = rows[number], rows.get(0, {})
     frame = pd.DataFrame({"parameter": list(mine), "value": [_text(value) for value in mine.values()]})
-    if number != 0 and published:
-        frame["trial 0"] = [_text(published[name]) if name in published else "" for name in mine]
-        frame["differs"] = frame["value"] != frame["trial 0"]
-    return frame
+    for title, others in (("published", published), ("trial 0", first if number != 0 else {})):
+        if others:
+            frame[title] = [_text(others[name]) if name in others else "" for name in mine]
+    compared = next((title for title in ("published", "trial 0") if title in frame), None)
+    return frame if compared is None else frame.assign(differs=frame["value"] != frame[compared])
 
 
 def _text(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _parameters(trials: pd.DataFrame, number: int) -> None:
-    frame = parameters_table(trials, number)
+def _parameters(trials: pd.DataFrame, number: int, published: dict) -> None:
+    frame = parameters_table(trials, number, published)
     if frame.empty:
         nothing("This trial has no parameters.", "Its search proposed none.")
         return
     table(frame, "parameters", height="content")
     if "trial 0" in frame:
-        st.caption("Trial 0 is the configuration that the search started from.")
+        st.caption("Published: the authors' configuration. Trial 0: the one that the search started from.")
 
 
 def _curves(url: str, study: dict, trials: pd.DataFrame, number: int) -> None:

@@ -24,6 +24,15 @@ def test_a_folder_replaces_another_as_a_whole(tmp_path: Path):
     assert [each.name for each in path.iterdir()] == ["new"] and list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_never_replaces_a_folder(tmp_path: Path):
+    path = tmp_path / "folder"
+    path.mkdir()
+    (path / "old").touch()
+    with pytest.raises(IsADirectoryError), replacing(path) as temporary:
+        temporary.touch()
+    assert [each.name for each in path.iterdir()] == ["old"] and list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.parametrize("is_folder", [False, True])
 def test_after_an_error_the_old_one_stands_and_nothing_else(tmp_path: Path, is_folder: bool):
     path = tmp_path / "name"

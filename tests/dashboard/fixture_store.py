@@ -60,7 +60,12 @@ def _study(store: Store, folder: Path, name: str, created, asked, heartbeat=None
             "study_name": name, "dataset": name.split("-")[0], "objective": OBJECTIVE, "direction": "maximize",
             "mask_seen": name == SILENT, "trials_asked": asked, "data_fingerprint": "f00d", "git_sha": "0123456789ab",
             "storage_path": str(folder / "storage"), "dataset_folder": str(folder / "dataset"),
-            "spec_json": json.dumps({"space": space, "config": {"hidden_size": 64}, "versions": {"python": "3.11"}}),
+            "spec_json": json.dumps(
+                {
+                    "space": space, "config": {"hidden_size": 64, "seed": 2024}, "versions": {"python": "3.11"},
+                    "git_sha": "0123456789ab", "published": {"learning_rate": 1e-3, "moe_topk": 6},
+                }
+            ),
         }
     )  # fmt: skip
     times = {"created_at": created, "heartbeat_at": heartbeat, "ended_at": ended}

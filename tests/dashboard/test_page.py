@@ -16,7 +16,7 @@ from tuning import schema
 from tuning.store import Store, now
 
 ROOT = Path(__file__).resolve().parents[2]
-VIEWS = ("studies", "compare", "trial", "users")
+VIEWS = ("studies", "compare", "trial", "evaluation", "users")
 
 
 def texts(app) -> str:
@@ -150,7 +150,7 @@ def test_a_failed_trial_shows_its_error_in_full(open_page):
 
 def test_a_complete_trial_shows_parameters_curves_and_what_it_learnt(open_page):
     app = open_page(view="trial", study=FINISHED, trial="3")
-    assert set(app.dataframe[0].value) == {"parameter", "value", "trial 0", "differs"}
+    assert set(app.dataframe[0].value) == {"parameter", "value", "published", "trial 0", "differs"}
     assert len(app.get("plotly_chart")) == 4
     assert "1,582,867" in {metric.value for metric in app.metric}
 

@@ -20,12 +20,11 @@ from rich.console import Console
 from tiny_search import OBJECTIVE, disk_at, epoch
 
 from athwe.errors import DivergedError
-from tuning.callback import SearchCallback
-from tuning.endings import failure_of
-from tuning.journal import Journal
-from tuning.progress import Progress
-from tuning.resume import requeue_unfinished
-from tuning.run import StopRequest
+from tuning.books.journal import Journal
+from tuning.driving.callback import SearchCallback
+from tuning.driving.progress import Progress
+from tuning.driving.run import StopRequest
+from tuning.planning.spec import Limits
 from tuning.schema import (
     CANCELLED,
     COMPLETE,
@@ -43,8 +42,9 @@ from tuning.schema import (
     WAITING,
     WORKER_LOST,
 )
-from tuning.spec import Limits
 from tuning.store import Store
+from tuning.study.resume import requeue_unfinished
+from tuning.training.endings import failure_of
 
 DISTRIBUTIONS = {
     "beta": FloatDistribution(0, 1),

@@ -6,8 +6,8 @@ import pytest
 from optuna.storages import RDBStorage
 from tiny_search import OBJECTIVE, UnreliableStore, disk_at, write_tiny
 
-from tuning.driver import Heartbeat
-from tuning.journal import Journal
+from tuning.books.driver import Heartbeat
+from tuning.books.journal import Journal
 from tuning.store import Store
 
 DRIVER = "this test"

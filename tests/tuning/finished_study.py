@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tuning.plan import Plan, make_plan
-from tuning.spec import Spec
+from tuning.planning.plan import Plan, make_plan
+from tuning.planning.spec import Spec
 from tuning.store import Store
 
 SETTINGS = ("hidden_size=16", "inner_size=32", "MAX_ITEM_LIST_LENGTH=8", "n_clusters=5", "device=cpu")

@@ -3,12 +3,13 @@
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import optuna
 import pandas as pd
 
-from tuning.schema import COMPLETE, PRUNED
+from tuning.schema import COMPLETE, PRUNED, REPORTED_SECONDS
 from tuning.store import Store, StoreError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,6 +56,27 @@ def epochs_of(folder: Path) -> pd.DataFrame:
             return store.metrics(store.trials("study")["trial_id"].tolist(), "valid", ["ndcg@10"])
     except StoreError:
         return pd.DataFrame()  # tables that are being made
+
+
+def shares_at_work(folder: Path) -> dict[int, float]:
+    """By number of trials that trained at once, the share of the time from the first epoch's begin to the last's end.
+
+    As the trials' own epochs say: each was reported at some time and took so long to train and to validate.
+    """
+    with Store.open(url(folder), read_only=True) as store:
+        rows = store.metrics(store.trials("study")["trial_id"].tolist(), None, ["seconds", "reported_seconds"])
+    keys = rows["split"] + "/" + rows["name"]
+    epochs = rows.assign(key=keys).pivot(index=["trial_id", "epoch"], columns="key", values="value")
+    begins = epochs[REPORTED_SECONDS] - epochs["train/seconds"] - epochs["valid/seconds"]
+    spans = pd.DataFrame({"begin": begins, "end": epochs[REPORTED_SECONDS]}).groupby("trial_id")
+    changes = [(time, 1) for time in spans["begin"].min()] + [(time, -1) for time in spans["end"].max()]
+    changes.sort()
+    seconds: dict[int, float] = {}
+    at_work = 0
+    for (time, change), (until, _) in pairwise(changes):
+        at_work += change
+        seconds[at_work] = seconds.get(at_work, 0.0) + until - time
+    return {number: length / (changes[-1][0] - changes[0][0]) for number, length in seconds.items()}
 
 
 def agreeing_trials(folder: Path) -> pd.DataFrame:

@@ -9,9 +9,9 @@ from typing import Any
 from ray.tune.schedulers import TrialScheduler
 
 from athwe.config import Config
-from tuning.pruner import AuditedASHA, make_scheduler
+from tuning.planning.spec import SearchSettings, Spec
+from tuning.pruning.pruner import AuditedASHA, make_scheduler
 from tuning.schema import COMPLETE, PRUNED, REPORTED_SECONDS
-from tuning.spec import SearchSettings, Spec
 from tuning.store import Store
 
 OBJECTIVE = "valid/ndcg@10"

@@ -1,13 +1,17 @@
 """Endings that only a real search has: hung, out of memory, over a limit, out of time; and studies that go on."""
 
 import json
+import subprocess
+import time
 from pathlib import Path
 
 import optuna
 import pytest
+from search_process import ROOT, epochs_of
 from test_search_whole_path import agreeing_trials, command, search, url  # noqa: F401
 
-from tuning.schema import COMPLETE, FAIL, INVALID, OUT_OF_MEMORY, OVER_LIMIT, PRUNED, TIMED_OUT
+from tuning.proposing.proposals import RESUME_CHECKPOINT
+from tuning.schema import COMPLETE, EXCEPTION, FAIL, INVALID, OUT_OF_MEMORY, OVER_LIMIT, PRUNED, TIMED_OUT
 from tuning.store import Store
 
 pytestmark = pytest.mark.whole_path
@@ -24,7 +28,8 @@ def test_a_hung_trial_ends_with_its_stack_and_the_search_goes_on(command: list[s
     assert done.returncode == 1
     trials = agreeing_trials(tmp_path)
     assert trials["reason"].tolist() == [TIMED_OUT]
-    assert "tuning/trial.py" in trials["error"][0] and trials["error"][0].endswith("an epoch took longer than 1 s")
+    [error] = trials["error"]
+    assert "tuning/training/trial.py" in error and error.endswith("an epoch took longer than 1 s")
     assert "1 timed-out: an epoch took longer than 1 s" in done.stderr
 
 
@@ -89,3 +94,51 @@ def test_a_study_is_extended_and_another_starts_from_its_best(command: list[str]
         name: value for name, value in best.items() if name != "wavelet_J" or value <= 3
     }  # as far as this space goes
     assert within.items() <= tried[1].items()
+
+
+def test_trials_that_failed_for_a_reason_that_went_away_run_again_when_asked_to(command: list[str], tmp_path: Path):  # noqa: F811
+    folder, aside = tmp_path / "study" / "diagnostics", tmp_path / "aside"
+    flags = ("--trials", "3", "--epochs", "20", "--concurrency", "1", "--pruner", "none", "--json")
+    process = subprocess.Popen([*command, *flags], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        while not has_complete_trial(tmp_path):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+        folder.rename(aside)
+        folder.touch()  # where a folder is to be, so that no trial can write its diagnostics any more
+        _, err = process.communicate(timeout=200)
+    finally:
+        process.kill()
+    assert process.returncode == 0, err
+    before = agreeing_trials(tmp_path)
+    failed = before[before["state"] == FAIL]
+    assert before["state"][0] == COMPLETE and 2 in failed["number"].tolist(), before
+    assert set(failed["reason"]) == {EXCEPTION} and failed["error"].str.contains("diagnostics").all()
+
+    folder.unlink()
+    aside.rename(folder)
+    resume = (*command[:2], "--resume", "--study", "study", "--store", url(tmp_path), "--json")
+    for _ in range(2):  # the second time there is nothing left to do
+        retried = search(resume, "--retry-failed")
+        assert retried.returncode == 0, retried.stderr
+        trials = agreeing_trials(tmp_path)
+        again = trials.iloc[len(before) :]
+        assert again["retry_of"].tolist() == failed["number"].tolist()
+        assert again["params"].tolist() == failed["params"].tolist()
+        assert set(again["state"]) == {COMPLETE} and again["checkpoint"].isna().all()
+        same = ["number", "state", "reason", "value", "params"]
+        assert trials.iloc[: len(before)][same].equals(before[same]), "what failed is no more on record as it was"
+    epochs = epochs_of(tmp_path)
+    for old, new in zip(failed["trial_id"], again["trial_id"], strict=True):
+        first, whole = (epochs[epochs["trial_id"] == name].set_index("epoch")["value"] for name in (old, new))
+        assert whole.index.tolist() == list(range(1, 21))
+        assert first.tolist() == whole.loc[first.index].tolist(), "it did not begin as the one that failed did"
+    told = optuna.load_study(storage=url(tmp_path), study_name="study").trials[len(before) :]
+    assert all(trial.user_attrs[RESUME_CHECKPOINT] is None for trial in told), "it went on from a checkpoint"
+
+
+def has_complete_trial(folder: Path) -> bool:
+    if epochs_of(folder).empty:
+        return False
+    with Store.open(url(folder), read_only=True) as store:
+        return COMPLETE in store.trials("study")["state"].tolist()

@@ -9,12 +9,15 @@ import ray
 from finished_study import save_study, save_trial, tiny_plan
 from tiny_search import write_tiny
 
+import athwe
 from athwe.config_files import override_config
 from athwe.data import load_dataset
 from athwe.training.trainer import Trainer
-from tuning import final_runs
-from tuning.final_runs import FinalWorker
+from tuning.files.results import final_model_name, keep_best_final
+from tuning.files.storage import Storage
 from tuning.finalize import main
+from tuning.finals import runs
+from tuning.finals.runs import FinalWorker
 from tuning.schema import COMPLETE, PRUNED
 from tuning.store import Store
 
@@ -103,14 +106,14 @@ def test_what_is_on_record_is_shown_without_another_look(study_url: str, capsys:
 
 
 def test_a_worker_trains_as_anyone_would_and_looks_at_test_once_at_the_end(
-    tiny_root: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     for name in ("limit_threads", "import_ahead", "keep_freed_memory"):  # they are for a process of its own
-        monkeypatch.setattr(final_runs, name, lambda *_: None)
+        monkeypatch.setattr(runs, name, lambda *_: None)
     plan = tiny_plan(tiny_root)
     whole = load_dataset("tiny", tiny_root, plan.config)
-    worker = FinalWorker(whole, plan.config, 1)
-    worker.begin(PARAMS, 77)
+    worker = FinalWorker(whole, plan.config, 1, Storage.at(str(tmp_path)))
+    worker.begin(PARAMS, 77, "finals/study.2.seed-77")
     messages = [worker.step() for _ in range(4)]
     trainer = Trainer(override_config(plan.config, PARAMS | {"seed": 77}), whole)
     trained = list(trainer.epochs())
@@ -118,18 +121,55 @@ def test_a_worker_trains_as_anyone_would_and_looks_at_test_once_at_the_end(
     assert messages[2]["best_value"] == max(one.metrics["valid/ndcg@10"] for one in trained)
     assert messages[3] == {"test": trainer.evaluate("test")}
 
+    kept = athwe.load(tmp_path / "finals" / "study.2.seed-77")
+    assert (
+        kept.facts["best_value"] == messages[2]["best_value"] and len(kept.recommend(["i1"], [1_400_000_000], k=3)) == 3
+    )
+
+    (tmp_path / "full").touch()  # where the folder is to be
+    worker.begin(PARAMS, 77, "full/study.2.seed-77")
+    *_, last = [worker.step() for _ in range(4)]
+    assert last["test"] == messages[3]["test"] and "exists" in last["not_kept"], "test was seen: the look counts"
+
     worker.begin({"learning_rate": 1e30}, 77)
     failure = worker.step()["failure"]
     assert failure["reason"] == "diverged" and "training diverged" in failure["error"]
 
 
+def put_model(storage: Storage, name: str, best_value: float) -> None:
+    storage.write_text(f"{name}/model.json", json.dumps({"best_value": best_value}))
+    storage.write_text(f"{name}/model.safetensors", "")
+
+
+@pytest.mark.parametrize(("maximize", "best"), [(True, "s.1.seed-7"), (False, "s.1.seed-6")])
+@pytest.mark.parametrize("place", ["local", "s3"])
+def test_the_model_of_the_best_seed_on_validation_is_kept(
+    request: pytest.FixtureRequest, tmp_path: Path, place: str, maximize: bool, best: str
+):
+    path = str(tmp_path) if place == "local" else request.getfixturevalue("s3_bucket").format(tmp_path.name)
+    storage = Storage.at(path)
+    assert keep_best_final(storage, "s.1", maximize) is None
+    for seed, value in ((6, 0.1), (7, 0.3), (8, 0.2)):
+        put_model(storage, final_model_name("s.1", seed), value)
+    others = ["s.1.2.seed-6", "s.11.seed-6"]  # of the study s.1, and of another trial
+    for name in others:
+        put_model(storage, f"finals/{name}", 0.9)
+    assert keep_best_final(storage, "s.1", maximize) == f"finals/{best}"
+    assert storage.names("finals") == sorted([*others, best])
+    assert keep_best_final(storage, "s.1", maximize) == f"finals/{best}"
+
+
 def test_only_a_finalisation_reads_a_data_set_that_is_not_sealed(tiny_root: Path):
     assert tiny_plan(tiny_root).dataset.is_sealed
-    folder = Path(final_runs.__file__).parent
-    readers = {path.name for path in folder.glob("*.py") if "load_dataset(" in path.read_text(encoding="utf-8")}
+    folder = Path(runs.__file__).parents[1]
+    readers = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*.py")
+        if "load_dataset(" in path.read_text(encoding="utf-8")
+    }
     assert readers == {
-        "plan.py",  # which seals it
-        "study_data.py",  # for the next two
-        "final_session.py",
-        "reproduce_session.py",  # its training seals it
+        "planning/plan.py",  # which seals it
+        "stored/data.py",  # for the next two
+        "finals/session.py",
+        "stored/reproduce_session.py",  # its training seals it
     }

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import athwe
 from tuning.schema import COMPLETE, FAIL
 from tuning.store import Store
 
@@ -122,6 +123,13 @@ def test_a_trial_that_went_on_under_another_number_is_reproduced_and_so_is_what_
     assert "differs: epoch 30 of 30 is the first to differ, by 0.001 at most" in other.stdout
 
 
+def check_kept_model(folder: Path, said: str, printed: str) -> None:
+    """One of six is kept, where the finalisation says, and can be loaded."""
+    (kept,) = folder.iterdir()
+    assert said == str(kept) and f"its best seed on validation: {kept}" in printed
+    assert len(athwe.load(kept).recommend(["i1", "i2"], [1_400_000_000, 1_400_086_400], k=3)) == 3
+
+
 def test_a_finalisation_cut_off_goes_on_and_looks_once_a_seed(folder: Path):
     finalize = command("finalize.py", folder, "--top", "2", "--seeds", "6", "--concurrency", "1", "--json")
     process = started(finalize)
@@ -152,6 +160,7 @@ def test_a_finalisation_cut_off_goes_on_and_looks_once_a_seed(folder: Path):
     values = [json.loads(text)["test/ndcg@10"] for text in rows["metrics_json"]]
     assert line["looks"] == 6 and line["trials"][0]["metrics"]["test/ndcg@10"]["values"] == values
     assert len(set(values)) == 6, "the seeds are not fresh"
+    check_kept_model(folder / "study" / "finals", line["trials"][0]["model"], err)
     assert "the test split was looked at 6 times in this study" in err
     for noise in ("Warning", "ray.", "raylet", "Traceback", "\x1b"):
         assert noise not in err

@@ -30,6 +30,8 @@ def test_what_is_not_given_is_none():
         (["--gpus-per-trial", "1.5"], "expected a whole number, a share below 1, or auto"),
         (["--cpus-per-trial", "some"], "expected a whole number above 0, or auto, got 'some'"),
         (["--cpus-per-trial", "auto", "--concurrency", "10000"], "more than fits"),
+        (["--disk-budget", "20"], "expected a size such as 20GB, 500MB or 1.5TiB, got '20'"),
+        (["--disk-budget", "1kB"], "the disk budget is 1.0 kB, a trial needs"),
         (["--sampler", "grid"], "invalid choice: 'grid'"),
         (["--dataset", "nowhere"], "no data set 'nowhere'"),
         (["--set", "leaning_rate=1"], "did you mean 'learning_rate'"),

@@ -9,14 +9,14 @@ import ray
 from finished_study import tiny_plan
 from search_process import agreeing_trials, search, search_command, url
 
-from tuning import share_out as module
-from tuning.dry_batch import OutOfMemory, run_dry_batch
 from tuning.errors import SearchError
-from tuning.nodes import Node
-from tuning.plan import Plan
+from tuning.nodes.capacity import Node
+from tuning.planning.plan import Plan
 from tuning.schema import COMPLETE
-from tuning.share import Share
-from tuning.share_out import settle, share_out
+from tuning.sharing import share_out as module
+from tuning.sharing.dry_batch import OutOfMemory, run_dry_batch
+from tuning.sharing.share import Share
+from tuning.sharing.share_out import settle, share_out
 from tuning.store import Store
 
 pytestmark = pytest.mark.whole_path
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.whole_path
 
 @pytest.fixture(scope="module")
 def two_cores_and_a_gpu_in_name() -> Iterator[None]:
-    environment = {"env_vars": {"PYTHONPATH": str(Path(module.__file__).parents[1])}}
+    environment = {"env_vars": {"PYTHONPATH": str(Path(module.__file__).parents[2])}}
     options = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
     ray.init(address="local", num_cpus=2, num_gpus=1, runtime_env=environment, **options)
     yield

@@ -1,6 +1,7 @@
 """Real searches whose storage path is on S3, or fills up."""
 
 import json
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -12,8 +13,8 @@ from pyarrow import fs
 from test_search_whole_path import agreeing_trials, check_dashboard, command, epochs_of, interrupted, search, url
 
 import athwe
+from tuning.files.storage import Storage
 from tuning.schema import COMPLETE, FAIL, STORAGE_FULL, WORKER_LOST
-from tuning.storage import Storage
 from tuning.store import Store
 
 __all__ = ["command"]  # a fixture
@@ -104,3 +105,21 @@ def test_a_disk_too_small_for_one_trial_is_refused(command: list[str], tmp_path:
     refused = search(at(command, small_disk), "--trials", "1")
     assert refused.returncode == 2
     assert "make room, or give another --storage-path" in refused.stderr and refused.stderr.count("\n") == 1
+
+
+def test_a_search_keeps_to_its_disk_budget(command: list[str], tmp_path: Path):
+    flags = ["--trials", "10", "--epochs", "2", "--concurrency", "1", "--pruner", "none", "--disk-budget", "1MB"]
+    done = search(command, *flags, "--json")
+    assert done.returncode == 0, done.stderr
+    assert "the disk budget is 1.0 MB, " in done.stderr
+    assert re.search(r"the disk budget of 1.0 MB: 1.\d MB were used, without the models? of trial", done.stderr), done
+    trials = agreeing_trials(tmp_path)
+    ran = trials[trials["state"] == COMPLETE].sort_values("value", ascending=False)["trial_id"].tolist()
+    assert len(ran) == 10
+    storage = Storage.at(str(tmp_path / "study"))
+    kept = storage.names("models")
+    assert 3 <= len(kept) < 10 and set(kept) <= set(ran) and ran[0] in kept
+    folders = ("models", "recommendations", "diagnostics", "ray")
+    assert 800_000 < sum(storage.bytes_of(folder) for folder in folders) <= 1_000_000
+    assert len(storage.names("recommendations")) == len(ran)
+    athwe.load(tmp_path / "study" / "models" / ran[0])

@@ -14,7 +14,8 @@ from stored_search import create, make_spec, rising, search
 
 from athwe.config_files import load_config
 from tuning import schema
-from tuning.export import best_config
+from tuning.files.storage import Storage
+from tuning.findings.export import best_config
 from tuning.store import Store, now
 from tuning.studies import activity, main
 
@@ -151,6 +152,21 @@ def test_a_study_is_deleted_with_its_files_and_says_what_went(
         assert store.studies().empty
     assert optuna.get_all_study_names(url) == []
     assert [path.name for path in (tmp_path / "files").iterdir()] == ["notes"]
+
+
+def test_a_study_in_a_bucket_is_deleted_with_its_files(
+    url: str, tmp_path: Path, s3_bucket: str, capsys: pytest.CaptureFixture[str]
+):
+    storage = Storage.at(s3_bucket.format(f"{tmp_path.name}/files"))
+    storage.write_text("diagnostics/study.0.json", "{}")
+    storage.write_text("notes", "mine")
+    with Store.open(url) as store:
+        store.update_study("study", storage_path=storage.url)
+    assert main(["delete", "--study", "study", "--store", url, "--yes", "--files"]) == 0
+    assert f"; and 1 files (0.0 MB) in {storage.url}" in capsys.readouterr().out
+    assert storage.names() == ["notes"]
+    with Store.open(url) as store:
+        assert store.studies().empty
 
 
 def test_files_stay_unless_they_are_asked_for(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

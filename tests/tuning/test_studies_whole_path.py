@@ -10,8 +10,8 @@ import optuna
 import pytest
 
 from athwe.config_files import load_config, override_config
+from tuning.planning.spec import Spec
 from tuning.schema import COMPLETE, INVALID
-from tuning.spec import Spec
 from tuning.store import Store
 
 pytestmark = pytest.mark.whole_path

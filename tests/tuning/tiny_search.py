@@ -8,9 +8,9 @@ import optuna
 import torch
 from optuna.trial import FrozenTrial
 
-from tuning.disk import Disk, DiskRules
-from tuning.journal import Journal
-from tuning.storage import Storage
+from tuning.books.journal import Journal
+from tuning.files.disk import Disk, DiskRules
+from tuning.files.storage import Storage
 from tuning.store import Store, StoreError
 
 OBJECTIVE = "valid/ndcg@10"
@@ -65,9 +65,9 @@ def epoch(number: int, value: float, best_epoch: int, best_value: float) -> dict
     }
 
 
-def disk_at(folder: Path, keep_models: int = 10) -> Disk:
+def disk_at(folder: Path | str, keep_models: int = 10, budget: int | None = None) -> Disk:
     """Where the study `s` has its files."""
-    return Disk(Storage(str(folder)), "s", DiskRules(keep_models, maximize=True, trials=3, at_work=1))
+    return Disk(Storage.at(str(folder)), "s", DiskRules(keep_models, maximize=True, trials=3, at_work=1, budget=budget))
 
 
 def run(journal: Journal, study: optuna.Study, *values: float) -> int:

@@ -8,6 +8,7 @@ import torch
 from torch.nn.functional import pad
 
 from athwe.data import Batch
+from athwe.model.packed import Packed
 from athwe.model.step import Step, placeholder_mask
 
 SUBSETS = [subset for size in (1, 2, 3) for subset in itertools.combinations(("item", "txt", "img"), size)]
@@ -22,10 +23,13 @@ def wider(batch: Batch, extra: int, filler: int = 0) -> Batch:
     )
 
 
-def step_of(batch: Batch, beta: float = 0.3) -> Step:
-    generator = torch.Generator().manual_seed(1)
-    mask = placeholder_mask(batch.length, beta, generator)
-    return Step.from_parts((batch,), (pad(mask, (0, batch.item_sequence.shape[1] - mask.shape[1])),))
+def placeholders_of(batch: Batch) -> torch.Tensor:
+    mask = placeholder_mask(batch.length, 0.3, torch.Generator().manual_seed(1))
+    return pad(mask, (0, batch.item_sequence.shape[1] - mask.shape[1]))
+
+
+def step_of(batch: Batch) -> Step:
+    return Step.of_batches([batch], [placeholders_of(batch)])
 
 
 def test_scores_do_not_depend_on_padded_length_or_on_what_sits_in_padding(build, catalogue, batch):
@@ -52,13 +56,13 @@ def test_each_row_scores_as_it_does_alone_at_its_own_length(build, catalogue, ba
 
 def test_losses_do_not_depend_on_padding_or_on_the_order_of_the_batch(build, catalogue, batch):
     model = build()
-    step = step_of(batch)
-    expected = model.losses(step, catalogue)
+    placeholders = placeholders_of(batch)
+    expected = model.losses(Step.of_batches([batch], [placeholders]), catalogue)
     order = torch.tensor([4, 0, 5, 2, 1, 3])
     shuffled = Batch(*(field[order] for field in (batch.item_sequence, batch.timestamp, batch.length, batch.target)))
     longer = wider(batch, 4)
-    for other, mask in ((shuffled, step.placeholders[0][order]), (longer, pad(step.placeholders[0], (0, 4)))):
-        parts = model.losses(Step.from_parts((other,), (mask,)), catalogue)
+    for other, mask in ((shuffled, placeholders[order]), (longer, pad(placeholders, (0, 4)))):
+        parts = model.losses(Step.of_batches([other], [mask]), catalogue)
         assert parts.keys() == expected.keys()
         for name in parts:
             torch.testing.assert_close(parts[name], expected[name], atol=1e-5, rtol=1e-5)
@@ -66,8 +70,8 @@ def test_losses_do_not_depend_on_padding_or_on_the_order_of_the_batch(build, cat
 
 def test_a_step_in_parts_has_the_losses_of_the_whole(build, catalogue, batch):
     model = build()
-    step = step_of(batch)
-    expected = model.losses(step, catalogue)
+    placeholders = placeholders_of(batch)
+    expected = model.losses(Step.of_batches([batch], [placeholders]), catalogue)
     parts, masks = [], []
     for rows, longest in ((torch.tensor([0, 1, 5]), 3), (torch.tensor([2, 3, 4]), 11)):
         part = Batch(
@@ -77,8 +81,8 @@ def test_a_step_in_parts_has_the_losses_of_the_whole(build, catalogue, batch):
             batch.target[rows],
         )
         parts.append(part)
-        masks.append(step.placeholders[0][rows, :longest])
-    cut = model.losses(Step.from_parts(tuple(parts), tuple(masks)), catalogue)
+        masks.append(placeholders[rows, :longest])
+    cut = model.losses(Step.of_batches(parts, masks), catalogue)
     for name in expected:
         torch.testing.assert_close(cut[name], expected[name], atol=1e-5, rtol=1e-5)
 
@@ -130,8 +134,9 @@ def test_without_categories_there_is_no_attribute_loss(build, catalogue, batch):
 
 def test_without_wavelet_and_experts_streams_reach_the_encoders_unchanged(build, catalogue, batch):
     model = build(wavelet_J=0, routed_expert_nums=0, shared_expert_nums=0, phcl_weight=0.0)
-    tokens = model.tokens(batch, model.item_tables(catalogue))
-    expected = model.streams(batch.item_sequence, tokens.mask, model.item_tables(catalogue))
+    packed, tables = Packed.of(batch), model.item_tables(catalogue)
+    tokens = model.tokens(packed, tables)
+    expected = model.streams(packed, tables)
     assert torch.equal(tokens.experts_output, expected)
     assert tokens.time_embedding is None
 

@@ -12,6 +12,7 @@ import torch
 from athwe.config import MODALITIES, ModelConfig
 from athwe.data import Batch, Catalogue
 from athwe.model.athwe import ATHWE
+from athwe.model.packed import Packed, pack
 from athwe.model.shape import ModelShape
 from athwe.model.step import Step
 from athwe.model.time_gaps import time_gaps
@@ -169,18 +170,23 @@ def test_parity_of_every_weight_is_used(golden, model):
 
 def test_parity_of_tokens(golden, model, catalogue, batch):
     tables = model.item_tables(catalogue)
-    tokens = model.tokens(batch, tables)
-    valid = tokens.mask
-    assert_close(tokens.time_embedding[valid], golden["output/time_embedding"][valid])
-    assert_close(tokens.experts_output.flatten(2)[valid], golden["output/moe_output"][valid])
-    streams = model.streams(batch.item_sequence, valid, tables)
-    residual = (model.alignment(streams, valid) - streams).flatten(2)
-    assert_close(residual[valid], golden["output/wavelet_residual"][valid])
+    packed = Packed.of(batch)
+    tokens = model.tokens(packed, tables)
+    streams = model.streams(packed, tables)
+    actual = {
+        "time_embedding": tokens.time_embedding,
+        "moe_output": tokens.experts_output.flatten(1),
+        "wavelet_residual": (model.alignment(streams, packed) - streams).flatten(1),
+    }
+    valid = batch.item_sequence != 0
+    for name, values in actual.items():
+        (block,) = packed.blocks(values)
+        assert_close(block.transpose(0, 1)[valid], golden[f"output/{name}"][valid])
 
 
 def test_parity_of_sequences_and_scores(golden, model, catalogue, batch):
     tables = model.item_tables(catalogue)
-    encoded = model.encode(batch, tables, golden["input/placeholder_mask"])
+    encoded = model.encode(Packed.of(batch), tables, pack([golden["input/placeholder_mask"]]))
     for index, name in enumerate(MODALITIES):
         assert_close(encoded.user[:, index], golden[f"output/sequence_{name}"])
     for index, name in enumerate(("txt", "img")):
@@ -189,7 +195,7 @@ def test_parity_of_sequences_and_scores(golden, model, catalogue, batch):
 
 
 def test_parity_of_losses(golden, model, catalogue, batch):
-    step = Step.from_parts((batch,), (golden["input/placeholder_mask"],))
+    step = Step.of_batches([batch], [golden["input/placeholder_mask"]])
     parts = model.losses(step, catalogue)
     config = model.config
     applied = {"temporal_contrast": config.phcl_weight, "expert_diversity": config.cosine_lambda}

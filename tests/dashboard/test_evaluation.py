@@ -1,0 +1,80 @@
+"""Metrics by cutoff are those of each trial's best epoch, and say their split and mode."""
+
+import pandas as pd
+import pytest
+from fixture_store import FINISHED
+
+from dashboard.charts import cutoffs
+from dashboard.views.evaluation import at_best_epoch, cutoffs_table
+from dashboard.views.trial import parameters_table
+
+TRIALS = pd.DataFrame({"trial_id": ["s.3", "s.1"], "number": [3, 1], "best_epoch": pd.array([2, 1], dtype="Int64")})
+METRICS = pd.DataFrame(
+    [
+        ("s.3", 1, "valid/ndcg@10", 0.1), ("s.3", 2, "valid/ndcg@10", 0.3), ("s.3", 2, "valid/ndcg@5", 0.2),
+        ("s.3", 2, "valid/seconds", 9.0), ("s.3", 2, "train/loss_total", 1.0), ("s.3", 2, "valid/mrr@10", 0.25),
+        ("s.1", 1, "valid/ndcg@10", 0.4), ("s.1", 1, "valid/ndcg@5", 0.35), ("s.1", 2, "valid/ndcg@10", 0.2),
+    ],
+    columns=["trial_id", "epoch", "key", "value"],
+)  # fmt: skip
+
+
+def test_only_validation_metrics_with_a_cutoff_at_the_best_epoch_count():
+    found = at_best_epoch(METRICS, TRIALS)
+    rows = set(found[["trial", "name", "cutoff", "value"]].itertuples(index=False, name=None))
+    assert rows == {
+        (3, "ndcg", 10, 0.3),
+        (3, "ndcg", 5, 0.2),
+        (3, "mrr", 10, 0.25),
+        (1, "ndcg", 10, 0.4),
+        (1, "ndcg", 5, 0.35),
+    }
+
+
+def test_the_table_has_a_row_a_trial_and_cutoffs_in_their_order():
+    frame = cutoffs_table(at_best_epoch(METRICS, TRIALS))
+    assert list(frame) == ["trial", "mrr@10", "ndcg@5", "ndcg@10"]
+    assert frame["trial"].tolist() == [3, 1] and frame["ndcg@10"].tolist() == [0.3, 0.4]
+    assert pd.isna(frame["mrr@10"][1])
+
+
+def test_the_chart_has_a_line_a_trial_over_the_cutoffs_measured_against_the_first():
+    relative = cutoffs.relative_to(at_best_epoch(METRICS, TRIALS), 3)
+    figure = cutoffs.by_cutoff(relative, "ndcg", "ndcg@k", {3: "#111111", 1: "#222222"})
+    lines = {line.name: (list(line.x), list(line.y), line.line.color) for line in figure.data}
+    assert lines["trial 3"] == (["5", "10"], [0.0, 0.0], "#111111")
+    assert lines["trial 1"][0] == ["5", "10"] and lines["trial 1"][1] == pytest.approx([75.0, 100 / 3])
+
+
+def test_nothing_is_measured_against_a_missing_or_zero_value():
+    values = pd.DataFrame({"trial": [0, 1], "key": ["a", "a"], "value": [0.0, 0.2]})
+    assert cutoffs.relative_to(values, 0)["percent"].isna().all()
+    assert cutoffs.relative_to(values, 9)["percent"].isna().all()
+
+
+def test_the_view_shows_the_chosen_trials_with_split_and_mode(open_page):
+    app = open_page(view="evaluation", study=FINISHED, trials="0,3")
+    assert app.dataframe[0].value["trial"].tolist() == [0, 3]
+    assert {"ndcg@5", "ndcg@50", "recall@10"} <= set(app.dataframe[0].value)
+    assert any("Validation split, seen items kept" in caption.value for caption in app.caption)
+    app = app.multiselect(key="trials").set_value([]).run()
+    assert "No trial is chosen" in app.info[0].value
+
+
+def test_parameters_stand_beside_the_published_ones_and_those_of_trial_0():
+    trials = pd.DataFrame({"number": [0, 1], "params": [{"beta": 0.3, "moe_topk": 6}, {"beta": 0.2, "moe_topk": 4}]})
+    frame = parameters_table(trials, 1, {"beta": 0.2})
+    assert frame.to_dict("list") == {
+        "parameter": ["beta", "moe_topk"], "value": ["0.2", "4"], "published": ["0.2", ""], "trial 0": ["0.3", "6"],
+        "differs": [False, True],
+    }  # fmt: skip
+    assert parameters_table(trials, 1, {})["differs"].tolist() == [True, True]
+    assert list(parameters_table(trials, 0, {})) == ["parameter", "value"]
+
+
+def test_a_trial_says_how_it_was_run(open_page):
+    app = open_page(view="trial", study=FINISHED, trial="3")
+    facts = app.dataframe[-2].value.set_index("fact")["value"]
+    assert facts["training, an epoch"] == "31.00 s" and facts["epochs"] == "12"
+    versions = app.dataframe[-1].value.set_index("fact")["value"]
+    assert versions["git"].startswith("0123456789ab") and versions["python"] == "3.11"

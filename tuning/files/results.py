@@ -1,0 +1,89 @@
+"""The files of a study under its storage path, named by trial: what the dashboard and a user read."""
+
+import json
+import re
+from functools import partial
+from io import BytesIO
+
+import pandas as pd
+
+from athwe.data import Dataset
+from athwe.evaluation.recommendations import write_histories, write_items
+from athwe.training.checkpoint import MODEL
+from tuning.files.storage import Storage
+
+RECOMMENDATIONS, DIAGNOSTICS, MODELS = "recommendations", "diagnostics", "models"
+FINALS = "finals"
+"""Folder with the models of finalists."""
+
+
+def recommendations_name(trial_id: str) -> str:
+    """Per-user results of the trial's best epoch."""
+    return f"{RECOMMENDATIONS}/{trial_id}.parquet"
+
+
+def diagnostics_name(trial_id: str) -> str:
+    """What the model's parts do in the trial's best epoch."""
+    return f"{DIAGNOSTICS}/{trial_id}.json"
+
+
+def model_name(trial_id: str) -> str:
+    """Folder with the trial's best model, for `athwe.load`."""
+    return f"{MODELS}/{trial_id}"
+
+
+def final_model_name(trial_id: str, seed: int) -> str:
+    """Folder with the model of a finalist that was trained on a seed, for `athwe.load`."""
+    return f"{FINALS}/{trial_id}.seed-{seed}"
+
+
+def keep_best_final(storage: Storage, trial_id: str, maximize: bool) -> str | None:
+    """Delete the models of a finalist but the one with the best validation value; gives its name, None without one.
+
+    Never by test: what is chosen by it could not be reported by it.
+    """
+    mine = re.compile(rf"{re.escape(trial_id)}\.seed-\d+")
+    names = [f"{FINALS}/{name}" for name in storage.names(FINALS) if mine.fullmatch(name)]
+    values = {name: json.loads(storage.read(f"{name}/{MODEL}.json"))["best_value"] for name in names}
+    if not values:
+        return None
+    best = (max if maximize else min)(values, key=lambda name: values[name])
+    for name in values.keys() - {best}:
+        storage.delete(name)
+    return best
+
+
+def stacks_name(trial_id: str, driver: str) -> str:
+    """What the threads of a worker of that driver were doing when the trial hung."""
+    return f"hung/{trial_id}.{driver}.txt"
+
+
+def ray_name(study_name: str) -> str:
+    """Folder with the training states of the study's trials, one folder a driver."""
+    return f"ray/{study_name}"
+
+
+def log_name(tool: str, study_name: str) -> str:
+    """Folder with what another tool keeps of the study, one folder a trial."""
+    return f"{tool}/{study_name}"
+
+
+def write_data(dataset: Dataset, storage: Storage) -> None:
+    """Items and histories, once a data fingerprint, so that the dashboard needs no data set."""
+    for kind, write in (("items", write_items), ("histories", write_histories)):
+        name = f"data/{dataset.fingerprint}/{kind}.parquet"
+        if not storage.exists(name):
+            storage.write(name, partial(write, dataset))
+
+
+def read_recommendations(storage: Storage, trial_id: str) -> pd.DataFrame | None:
+    """Per-user results of a trial, or None where there are none."""
+    name = recommendations_name(trial_id)
+    return pd.read_parquet(BytesIO(storage.read(name))) if storage.exists(name) else None
+
+
+def copy_results(storage: Storage, old: str, new: str) -> None:
+    """Give the trial `new` what is there of the trial `old`, which it goes on with."""
+    for name in (recommendations_name, diagnostics_name, model_name):
+        if storage.exists(name(old)):
+            storage.copy(name(old), name(new))

@@ -1,0 +1,1 @@
+"""The best trials retrained on fresh seeds, and their looks at the test split."""

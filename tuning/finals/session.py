@@ -1,0 +1,160 @@
+"""One finalisation from its flags to its table: choose, retrain what the ledger lacks, look, report the ledger."""
+
+import argparse
+import getpass
+import logging
+import os
+import shlex
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import pandas as pd
+import ray
+import torch
+from rich.console import Console
+
+from tuning.books.driver import DRIVER
+from tuning.files.results import keep_best_final
+from tuning.finals.finalists import (
+    FinalRun,
+    choose,
+    comparable_looks,
+    fresh_seeds,
+    missing_runs,
+    results,
+    shown_metrics,
+)
+from tuning.finals.ledger import Ledger
+from tuning.finals.progress import FinalProgress
+from tuning.finals.report import json_line, print_report
+from tuning.finals.runs import run_finals
+from tuning.nodes.address import cluster_address
+from tuning.nodes.capacity import Node
+from tuning.nodes.cluster import available, require_device, require_resources, start_ray
+from tuning.nodes.provenance import core_count
+from tuning.planning.spec import Spec
+from tuning.quiet import ConsoleLog, silence_loggers
+from tuning.store import Store, display_url
+from tuning.stored.data import StoredStudy, read_study
+
+logger = logging.getLogger(__name__)
+
+OK, SOME_FAILED = 0, 1
+
+
+class _Driver:
+    """Hears of the runs, writes their looks down, and shows how far they are."""
+
+    def __init__(self, ledger: Ledger, progress: FinalProgress, study: StoredStudy):
+        self.failures: list[dict[str, Any]] = []
+        self._ledger = ledger
+        self._progress = progress
+        self._study = study
+
+    def tick(self) -> None:
+        self._ledger.beat()
+
+    def epoch(self, run: FinalRun, message: Mapping[str, Any]) -> None:
+        self._progress.epoch(run, message)
+
+    def looked(self, run: FinalRun, metrics: Mapping[str, float], not_kept: str | None) -> None:
+        self._ledger.write(run, metrics)
+        if not_kept:
+            logger.warning("the model of %s is not kept: %s", run, not_kept)
+        _kept_model(self._study, run.finalist.trial_id)
+        self._progress.ended(run)
+
+    def failed(self, run: FinalRun, reason: str, error: str) -> None:
+        last_line = error.strip().splitlines()[-1] if error.strip() else "no word"
+        failure = {"trial": run.finalist.number, "seed": run.seed, "reason": reason, "error": last_line}
+        self.failures.append(failure)
+        self._progress.ended(run, f"failed ({reason}): {last_line}")
+
+
+def finalize(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> int:
+    """Retrain and evaluate what the ledger lacks, then print what it has; gives the exit code.
+
+    Raises:
+        AthweError, StoreError: what the user can mend.
+    """
+    silence_loggers()
+    with Store.open(arguments.store, read_only=True) as store:
+        study = read_study(store, arguments.study)
+        looks = store.test_evaluations(study.name)
+    spec, failures = study.spec, []
+    finalists = choose(study.trials, spec.direction == "maximize", arguments.top, arguments.trials or ())
+    seeds = fresh_seeds(spec.config.seed, arguments.seeds)
+
+    def missing(looks: pd.DataFrame) -> list[FinalRun]:
+        return missing_runs(finalists, seeds, comparable_looks(looks, spec.config.mask_seen))
+
+    if missing(looks):
+        looks, failures = _run_missing(study, missing, arguments, console, log)
+    keys = shown_metrics(spec.objective)
+    found = results(finalists, comparable_looks(looks, spec.config.mask_seen), keys)
+    for one in found:
+        one["model"] = _kept_model(study, one["trial_id"])
+    print_report(console, spec, found, keys, len(looks), failures)
+    if arguments.json:
+        print(json_line(spec, found, len(looks), failures, {"store": display_url(arguments.store)}))
+    return SOME_FAILED if failures else OK
+
+
+def _run_missing(
+    study: StoredStudy,
+    missing: Callable[[pd.DataFrame], list[FinalRun]],
+    arguments: argparse.Namespace,
+    console: Console,
+    log: ConsoleLog,
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """Run what is missing; gives the ledger after it, and the failures."""
+    spec = study.spec
+    dataset = study.load_dataset(arguments.dataset_root)
+    address = cluster_address(arguments.address)
+    if address is None:  # what this machine has is known before Ray has started
+        _share_out(spec, arguments, [Node(core_count(), torch.cuda.device_count())])
+    start_ray(address)
+    try:
+        share = _share_out(spec, arguments, available())
+        log.open_up()
+        facts = {"evaluated_by": _evaluated_by(arguments), "mask_seen": spec.config.mask_seen}
+        with Store.open(arguments.store) as store, Ledger(store, study.name, DRIVER, facts) as ledger:
+            runs = missing(ledger.looks())  # another driver may have been at work until now
+            with FinalProgress(console, spec.objective, len(runs), spec.config.epochs) as progress:
+                driver = _Driver(ledger, progress, study)
+                run_finals(runs, dataset, spec.config, driver, storage=study.storage, **share)
+            return ledger.looks(), driver.failures
+    finally:
+        ray.shutdown()
+
+
+def _kept_model(study: StoredStudy, trial_id: str) -> str | None:
+    """Where the model of a finalist's best seed is, the others' being deleted; None where there is none."""
+    storage = study.storage
+    try:
+        name = keep_best_final(storage, trial_id, study.spec.direction == "maximize")
+    except OSError as error:
+        logger.warning("cannot look for the model of %s in %s: %s", trial_id, storage.url, error)
+        return None
+    return name and (storage.path(name) if storage.is_local else f"s3://{storage.path(name)}")
+
+
+def _share_out(spec: Spec, arguments: argparse.Namespace, nodes: Sequence[Node]) -> dict[str, Any]:
+    """Runs at once, cores and GPUs of each: as a trial of the search had them, as far as there are GPUs here."""
+    cpus = arguments.cpus_per_trial or spec.cpus_per_trial
+    gpus_per_run = spec.gpus_per_trial if any(node.gpus for node in nodes) else 0.0
+    require_device(spec.config.device, gpus_per_run)
+    concurrency = require_resources(nodes, concurrency=arguments.concurrency, cpus=cpus, gpus_per_trial=gpus_per_run)
+    return {"concurrency": concurrency, "cpus": cpus, "gpus": gpus_per_run}
+
+
+def _evaluated_by(arguments: argparse.Namespace) -> str:
+    """Who looks, where and by which command; without the store's URL, which may hold a password."""
+    user = str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+    with suppress(OSError, KeyError, ImportError):  # a container may know no user of this number
+        user = getpass.getuser()
+    which = ["--trials", *map(str, arguments.trials)] if arguments.trials else ["--top", str(arguments.top)]
+    command = ["python", "tuning/finalize.py", "--study", arguments.study, *which, "--seeds", str(arguments.seeds)]
+    return f"{user}@{socket.gethostname()}: {shlex.join(command)}"

@@ -1,0 +1,1 @@
+"""What a study has found: the best trials, their summary and their export."""

@@ -1,0 +1,1 @@
+"""How much of the machines one trial gets."""
