@@ -54,6 +54,7 @@ def open_study(study_name: str) -> None:
 def go(view: str, **chosen: Any) -> None:
     """Show another view with these selections, as a callback."""
     st.query_params.update({"view": view} | {name: str(value) for name, value in chosen.items()})
+    st.rerun()  # a button in a fragment would draw that fragment only, and the page stay where it is
 
 
 def ignored(name: str, options: Sequence) -> None:
