@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from playwright.sync_api import Browser, Locator, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -44,8 +44,8 @@ runs => {
   if (app.dataset.testScriptState !== 'notRunning' || window.dashboardRuns < runs) return false;
   if (document.querySelector('[data-testid="stSkeleton"], [data-stale="true"]')) return false;
   const drawn = (what, by) => [...document.querySelectorAll(what)].every(place => place.querySelector(by));
-  return drawn('[data-testid="stMain"]', '[data-testid="stElementContainer"]') && drawn('[data-testid="stPlotlyChart"]', '.main-svg')
-    && drawn('[data-testid="stDataFrame"]', 'canvas');
+  return drawn('[data-testid="stMain"]', '[data-testid="stElementContainer"]')
+    && drawn('[data-testid="stPlotlyChart"]', '.main-svg') && drawn('[data-testid="stDataFrame"]', 'canvas');
 }
 """
 
@@ -56,10 +56,12 @@ class Server:
 
     address: str
     process: subprocess.Popen
+    start_seconds: float
+    """Until it answered."""
 
 
 @contextmanager
-def serving(store_url: str, cwd: Path = ROOT) -> Iterator[Server]:
+def serving(store_url: str) -> Iterator[Server]:
     """`streamlit run dashboard/app.py -- --store URL` on a free port of this machine, until the block ends.
 
     Raises:
@@ -70,13 +72,14 @@ def serving(store_url: str, cwd: Path = ROOT) -> Iterator[Server]:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py"), "--server.port", str(port)]
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen([*command, "--", "--store", store_url], cwd=cwd, stdout=log, stderr=log)
+        started = time.perf_counter()
+        process = subprocess.Popen([*command, "--", "--store", store_url], cwd=ROOT, stdout=log, stderr=log)
         try:
             address = f"http://{LOOPBACK}:{port}"
             if not _answers(f"{address}/_stcore/health", process):
                 log.seek(0)
                 raise AssertionError(f"the dashboard did not start: {log.read().decode()}")
-            yield Server(address, process)
+            yield Server(address, process, time.perf_counter() - started)
         finally:
             process.terminate()
             process.wait(30)
@@ -109,11 +112,13 @@ class Visitor:
     """Somebody who looks at a dashboard, with cookies and caches of their own. Open one with `Visitor.of`."""
 
     server: Server
-    page: object
+    page: Page
     problems: list[str] = field(default_factory=list)
     """What the browser's console reported as an error."""
     addresses: set[str] = field(default_factory=set)
     """Hosts and ports that were asked for anything."""
+    received_bytes: int = 0
+    """What the server has sent of the page's content."""
 
     @classmethod
     def of(cls, browser: Browser, server: Server, dark: bool = False, height: int = 1000) -> "Visitor":
@@ -127,7 +132,7 @@ class Visitor:
         visitor.page.on("console", visitor._on_console)
         visitor.page.on("pageerror", lambda error: visitor.problems.append(str(error)))
         visitor.page.on("request", lambda request: visitor._on_address(request.url))
-        visitor.page.on("websocket", lambda websocket: visitor._on_address(websocket.url))
+        visitor.page.on("websocket", visitor._on_websocket)
         return visitor
 
     def open(self, **selections: object) -> None:
@@ -146,8 +151,14 @@ class Visitor:
         self.wait_until_complete(before + 1)
 
     def wait_until_complete(self, runs: int = 1) -> None:
-        """Wait until the script has run so often since the page was loaded, and everything it sent is drawn."""
+        """Wait until the script has run so often since the page was loaded, and everything it sent is drawn.
+
+        Raises:
+            AssertionError: there is an exception on the page.
+        """
         self.page.wait_for_function(_IS_COMPLETE, arg=runs)
+        exceptions = self.page.get_by_test_id("stException").all_inner_texts()
+        assert not exceptions, f"{self.page.url}: {exceptions}"
 
     def selections(self) -> dict[str, str]:
         """What the address bar says is chosen."""
@@ -155,7 +166,9 @@ class Visitor:
 
     def option(self, label: str, text: str) -> Locator:
         """An option of the select box with that label, ready to be clicked."""
-        self.page.get_by_role("combobox", name=label).click()
+        box = self.page.get_by_role("combobox", name=label, exact=True)
+        box.click()
+        box.fill(text)  # a long list shows a part of itself
         return self.page.get_by_role("option", name=text, exact=True)
 
     def view(self, name: str) -> Locator:
@@ -175,6 +188,13 @@ class Visitor:
     def _on_console(self, message) -> None:
         if message.type == "error":
             self.problems.append(f"{message.text} ({message.location})")
+
+    def _on_websocket(self, websocket) -> None:
+        self._on_address(websocket.url)
+        websocket.on("framereceived", self._on_frame)
+
+    def _on_frame(self, content: str | bytes) -> None:
+        self.received_bytes += len(content)
 
     def _on_address(self, url: str) -> None:
         parts = urlsplit(url)
