@@ -28,8 +28,8 @@ pytestmark = [
     pytest.mark.whole_path,
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here: apt-get install chromium"),
 ]
-STUDY, TRIALS = "study", 8
-VIEWS = ("Studies", "Compare", "Trial", "Users")
+STUDY, TRIALS = "study", 6
+VIEWS = ("Studies", "Compare", "Trial", "Evaluation", "Users")
 expect.set_options(timeout=WAIT_SECONDS * 1000)
 
 
@@ -78,7 +78,7 @@ def test_from_a_search_at_work_to_what_its_best_trial_recommends_to_a_user(brows
         visitor = Visitor.of(browser, server)
         follow(visitor)
         assert search.wait(2 * WAIT_SECONDS) == 0, (tmp_path / "log").read_text()
-        expect(visitor.page.get_by_text("ended", exact=True)).to_be_visible()
+        expect(visitor.page.get_by_test_id("stSidebar").get_by_text("ended")).to_be_visible()
         assert visitor.page.evaluate("window.opened"), "the page was loaded again"
         seen = to_a_user(visitor)
         visitor.page.reload()
