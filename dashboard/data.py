@@ -100,6 +100,24 @@ def importances(url: str, study_name: str) -> pd.DataFrame:
 
 
 @_cached
+def objectives(url: str, study_name: str) -> dict[str, str]:
+    """A study's objectives and their directions, the one that prunes first."""
+    return open_store(url).objectives(study_name)
+
+
+@_cached
+def values(url: str, study_name: str) -> pd.DataFrame:
+    """The objectives' values of the trials that ended: trial_id, number, state, reason, name, value."""
+    return open_store(url).values(study_name)
+
+
+@_cached
+def pruner_audit(url: str, study_name: str) -> pd.DataFrame:
+    """What the search found of the pruner's verdicts: name, epoch (0 for the whole study), value."""
+    return open_store(url).pruner_audit(study_name)
+
+
+@_cached
 def test_looks(url: str, study_name: str) -> int:
     """How often the test split of a study was looked at."""
     return len(open_store(url).test_evaluations(study_name))

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable
 
+from tuning import schema
+
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6BB1", "#7F7F7F")
 """Okabe and Ito's colours, which colour-blind readers can tell apart, without the yellow that white swallows."""
 
@@ -24,6 +26,9 @@ STATE_SYMBOLS = {
     "WAITING": "circle-open-dot",
 }
 
+COSTS = {schema.TRAIN_SECONDS: "seconds of training", schema.PARAMETERS: "model parameters"}
+"""Objectives that are no metric."""
+
 _UNITS = (("y", 365 * 86400), ("mo", 30 * 86400), ("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
@@ -32,6 +37,11 @@ def metric_label(key: str, mask_seen: bool) -> str:
     split, _, name = key.partition("/")
     ranks = "@" in name or "rank" in name  # a loss knows no mode
     return " · ".join([name, split, seen_mode(mask_seen)] if ranks else [name, split])
+
+
+def objective_label(name: str, mask_seen: bool) -> str:
+    """An objective in words, be it a metric or a cost."""
+    return COSTS.get(name) or metric_label(name, mask_seen)
 
 
 def seen_mode(mask_seen: bool) -> str:

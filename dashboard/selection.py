@@ -12,7 +12,10 @@ import streamlit as st
 
 from dashboard.labels import plain
 
-OF_A_STUDY = ("trial", "trials", "lists", "states", "axes", "metrics", "curves", "user", "find")
+OF_A_STUDY = (
+    *("trial", "trials", "lists", "states", "axes", "metrics", "curves", "user", "find"),
+    *("slices", "contour_x", "contour_y", "pareto_x", "pareto_y", "one", "other"),
+)
 """Selections that mean nothing in another study."""
 
 

@@ -7,6 +7,9 @@ SCALE = ("#2F6DB5", "#8FA9BF", "#F0A202")
 
 HEIGHT = 360
 
+MANY_POINTS = 1000
+"""Dots of a chart from which on WebGL draws them; it is no need below, and not every browser has it."""
+
 
 def finish(figure: go.Figure, height: int = HEIGHT, margin: dict | None = None) -> go.Figure:
     """Give a figure its height in pixels, margins and a legend above it."""
@@ -17,3 +20,18 @@ def finish(figure: go.Figure, height: int = HEIGHT, margin: dict | None = None) 
         uirevision="keep",  # zoom and hidden lines outlive a refresh
     )
     return figure
+
+
+def scatter(points: int) -> type[go.Scatter | go.Scattergl]:
+    """Dots as SVG where they are few, by WebGL where a browser would stutter at so many."""
+    return go.Scattergl if points > MANY_POINTS else go.Scatter
+
+
+def dots(trials: int, size: int) -> dict:
+    """Size and opacity of dots: smaller where many would cover each other."""
+    return {"size": size} if trials <= 300 else {"size": max(4, size - 3), "opacity": 0.75}
+
+
+def colours_of(direction: str) -> list[str]:
+    """A scale whose end is the better side."""
+    return list(SCALE if direction == "maximize" else SCALE[::-1])

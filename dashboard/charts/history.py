@@ -3,42 +3,82 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts.figure import finish
+from dashboard.charts.figure import dots, finish, scatter
 from dashboard.labels import STATE_COLOURS, STATE_SYMBOLS
+from tuning import schema
+
+AUDITED, RETRIED, NO_VALUE = "COMPLETE, audited", "retried", "FAIL, no value"
+_COLOURS = STATE_COLOURS | {
+    AUDITED: STATE_COLOURS["COMPLETE"], RETRIED: STATE_COLOURS["WAITING"], NO_VALUE: STATE_COLOURS["FAIL"],
+}  # fmt: skip
+_SYMBOLS = STATE_SYMBOLS | {AUDITED: "diamond-open", RETRIED: "square-open", NO_VALUE: STATE_SYMBOLS["FAIL"]}
+_LAID_ON_TOP = (schema.PRUNED, schema.FAIL, RETRIED, schema.WAITING, schema.RUNNING, schema.COMPLETE, AUDITED, NO_VALUE)
+"""The order of drawing: what the search is after covers the rest."""
 
 
 def optimisation_history(trials: pd.DataFrame, direction: str, label: str) -> go.Figure:
-    """Value by trial number, one mark a state, and the best COMPLETE value so far as a step line.
+    """Value by trial number, one mark a kind of ending, and the best COMPLETE value so far as a step line.
 
-    A trial without a value, such as a failed one, is marked on the lower edge.
+    A trial that ended without a value is marked on the lower edge.
     """
     figure = go.Figure()
-    for state, rows in trials[trials["value"].notna()].groupby("state"):
-        figure.add_scatter(
-            x=rows["number"], y=rows["value"], name=state, mode="markers",
-            marker={"color": STATE_COLOURS[state], "symbol": STATE_SYMBOLS[state], "size": 9},
-            hovertemplate=f"trial %{{x}}<br>%{{y:.5f}}<extra>{state}</extra>",
-        )  # fmt: skip
+    kinds, words = endings(trials), _words(trials)
+    for kind in _LAID_ON_TOP:
+        rows = trials[kinds == kind]
+        with_value = rows["value"].notna()
+        on_edge = rows[~with_value] if kind in (NO_VALUE, RETRIED) else rows.head(0)
+        for part, edge in ((rows[with_value], {}), (on_edge, {"y": [0.02] * len(on_edge), "yaxis": "y2"})):
+            if len(part):
+                marks = _marks(part, kind, words[part.index], len(trials), edge)
+                marks.showlegend = marks.name not in {trace.name for trace in figure.data}
+                figure.add_trace(marks)
     best = best_so_far(trials, direction)
     figure.add_scatter(
         x=best["number"], y=best["value"], name="best so far", mode="lines", hoverinfo="skip",
         line={"color": STATE_COLOURS["COMPLETE"], "width": 1.5, "shape": "hv"},
     )  # fmt: skip
-    failed = trials[trials["value"].isna() & (trials["state"] == "FAIL")]
-    if len(failed):
-        figure.add_scatter(
-            x=failed["number"], y=[0.02] * len(failed), yaxis="y2", name="FAIL, no value", mode="markers",
-            marker={"color": STATE_COLOURS["FAIL"], "symbol": STATE_SYMBOLS["FAIL"], "size": 9},
-            text=failed["reason"], hovertemplate="trial %{x}<br>%{text}<extra>FAIL</extra>",
-        )  # fmt: skip
+    if any(trace.yaxis == "y2" for trace in figure.data):
         figure.update_layout(yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True})
     figure.update_xaxes(title="trial")
     figure.update_yaxes(title=label, selector={"overlaying": None})
     return finish(figure)
 
 
+def _marks(rows: pd.DataFrame, kind: str, words: pd.Series, trials: int, edge: dict) -> go.Scatter | go.Scattergl:
+    value = "" if edge else "<br>%{y:.5f}"
+    return scatter(trials)(
+        **{"x": rows["number"], "y": rows["value"]} | edge, name=kind, mode="markers", legendgroup=kind, text=words,
+        marker=dots(trials, 9) | {"color": _COLOURS[kind], "symbol": _SYMBOLS[kind]},
+        hovertemplate=f"trial %{{x}}{value}<br>%{{text}}<extra></extra>",
+    )  # fmt: skip
+
+
+def endings(trials: pd.DataFrame) -> pd.Series:
+    """The mark of each trial: its state, but `retried` where another goes on with it, and audits told apart."""
+    kinds = trials["state"].astype(object)
+    kinds = kinds.mask((kinds == schema.COMPLETE) & trials["pruned_epoch"].notna(), AUDITED)
+    kinds = kinds.mask((kinds == schema.FAIL) & trials["value"].isna(), NO_VALUE)
+    return kinds.mask(trials["number"].isin(continued_by(trials)), RETRIED)
+
+
+def continued_by(trials: pd.DataFrame) -> dict[int, int]:
+    """By a trial's number that of the one which goes on with it."""
+    later = trials[trials["retry_of"].notna() & (trials["reason"] != schema.INVALID)]
+    return dict(zip(later["retry_of"].astype(int), later["number"].astype(int), strict=True))
+
+
 def best_so_far(trials: pd.DataFrame, direction: str) -> pd.DataFrame:
     """Number and best value up to it, over COMPLETE trials, carried on to the last trial."""
-    complete = trials["value"].where(trials["state"] == "COMPLETE")
+    complete = trials["value"].where(trials["state"] == schema.COMPLETE)
     best = complete.cummin() if direction == "minimize" else complete.cummax()
     return pd.DataFrame({"number": trials["number"], "value": best.ffill()}).dropna()
+
+
+def _words(trials: pd.DataFrame) -> pd.Series:
+    words = trials["state"].str.lower() + trials["reason"].map(lambda reason: f": {reason}", na_action="ignore").fillna(
+        ""
+    )
+    verdicts = trials["pruned_epoch"].map(lambda epoch: f", given up at epoch {epoch:.0f}", na_action="ignore")
+    later = continued_by(trials)
+    goes_on = trials["number"].map(lambda number: f", trial {later[number]} goes on" if number in later else "")
+    return words + verdicts.fillna("") + goes_on

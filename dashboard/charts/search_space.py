@@ -1,43 +1,49 @@
 """What parameters have to do with the value."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts.figure import HEIGHT, SCALE, finish
+from dashboard.charts.figure import HEIGHT, colours_of, finish
 from dashboard.labels import PALETTE
+from dashboard.space import Kind, order, words
 
 
-def parallel_coordinates(parameters: pd.DataFrame, values: pd.Series, label: str, direction: str) -> go.Figure:
+def parallel_coordinates(
+    parameters: pd.DataFrame, values: pd.Series, kinds: Mapping[str, Kind], label: str, direction: str
+) -> go.Figure:
     """One axis a parameter and one for the value, one line a trial with a value, coloured by it.
 
-    Parameters that never vary say nothing and are left out; words become evenly spaced ticks; a wide range of
-    positive numbers becomes a logarithmic axis.
+    Parameters that never vary say nothing and are left out; words become evenly spaced ticks.
     """
     known = values.notna()
     parameters, values = parameters[known], values[known]
-    axes = [axis(name, parameters[name]) for name in parameters if parameters[name].nunique(dropna=True) > 1]
-    scale = SCALE if direction == "maximize" else SCALE[::-1]
+    axes = [
+        axis(name, parameters[name], kinds[name]) for name in parameters if parameters[name].nunique(dropna=True) > 1
+    ]
     figure = go.Figure(
         go.Parcoords(
             dimensions=[*axes, {"label": "value", "values": values}], labelangle=-18, labelside="top",
             labelfont={"size": 12}, tickfont={"size": 11},
-            line={"color": values, "colorscale": list(scale), "showscale": True, "colorbar": {"title": label}},
+            line={"color": values, "colorscale": colours_of(direction), "showscale": True,
+                  "colorbar": {"title": label}},
         )
     )  # fmt: skip
     figure.update_traces(line_colorbar={"title": {"side": "right"}, "thickness": 12})
     return finish(figure, 440, margin={"l": 90, "r": 70, "t": 100, "b": 30})
 
 
-def axis(name: str, column: pd.Series) -> dict:
+def axis(name: str, column: pd.Series, kind: Kind) -> dict:
     """A parallel coordinates axis: its label, its values as numbers, and ticks where they are not plain numbers."""
-    if not pd.api.types.is_numeric_dtype(column):
-        words = sorted(column.dropna().unique())
-        places = column.map({word: place for place, word in enumerate(words)}).astype(float)
-        return {"label": name, "values": places, "tickvals": list(range(len(words))), "ticktext": words}
+    if kind == "words":
+        choices = order(column)
+        places = words(column).map({word: place for place, word in enumerate(choices)}).astype(float)
+        return {"label": name, "values": places, "tickvals": list(range(len(choices))), "ticktext": choices}
     column = column.astype(float)
     present = column.dropna()
-    if present.min() > 0 and present.max() / present.min() >= 20:
+    if kind == "log":
         ticks = np.linspace(np.log10(present.min()), np.log10(present.max()), 5)
         return {
             "label": f"{name} (log)", "values": np.log10(column),

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import data
-from dashboard.labels import duration, metric_label, plain
+from dashboard.labels import duration, metric_label, objective_label, plain
 from dashboard.selection import go, open_study
 from dashboard.widgets import nothing, table
 from tuning import schema
@@ -68,7 +68,6 @@ def _details(url: str, study_name: str) -> None:
     trials = data.trials(url, study_name)
     row = data.studies(url).set_index("study_name").loc[study_name]
     st.subheader(plain(study_name), anchor=False)
-    label = metric_label(study["objective"], study["mask_seen"])
     best = data.best_trials(trials[trials["state"] == schema.COMPLETE], study["direction"], 1)
     with st.container(horizontal=True):
         st.metric("best value", f"{row['best_value']:.5f}" if best else "–", border=True)
@@ -78,8 +77,9 @@ def _details(url: str, study_name: str) -> None:
         st.metric("pruned", str(row[schema.PRUNED]), border=True)
         st.metric("failed", str(row[schema.FAIL]), border=True)
         st.metric("time", duration(row["seconds"]), border=True)
+    aims = data.objectives(url, study_name).items()
     facts = (
-        f"{study['direction']} {label}",
+        *(f"{direction} {objective_label(name, study['mask_seen'])}" for name, direction in aims),
         f"data set {study['dataset']}",
         f"looks at the test split: {data.test_looks(url, study_name)}",
         f"code {(study['git_sha'] or 'unknown')[:10]}",
@@ -88,8 +88,9 @@ def _details(url: str, study_name: str) -> None:
     if trials.empty:
         nothing("This study has no trials yet.", "They appear here as the search starts them.")
     elif best:
-        st.button(
-            f"Look at trial {best[0]}", on_click=go, args=("trial",), kwargs={"trial": best[0], "study": study_name}
-        )
+        with st.container(horizontal=True):
+            chosen = {"trial": best[0], "study": study_name}
+            st.button(f"Look at trial {best[0]}", on_click=go, args=("trial",), kwargs=chosen)
+            st.button("Compare its trials", on_click=go, args=("compare",), kwargs={"study": study_name})
     with st.expander("Specification: configuration, space and versions"):
         st.json(study["spec"], expanded=1)

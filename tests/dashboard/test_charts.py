@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dashboard import space
 from dashboard.charts import curves, history, model, search_space
 from dashboard.labels import STATE_SYMBOLS, trial_colours
 
@@ -15,6 +16,8 @@ TRIALS = pd.DataFrame(
         "reason": [None, None, "diverged", None, None, None],
         "value": [0.2, 0.9, np.nan, 0.3, 0.1, 0.25],
         "best_epoch": pd.array([2, 1, None, 3, 1, 1], dtype="Int64"),
+        "pruned_epoch": [np.nan, 1, np.nan, np.nan, np.nan, np.nan],
+        "retry_of": [np.nan] * 6,
     }
 )
 
@@ -40,7 +43,7 @@ def test_optimisation_history_tells_the_states_apart():
     assert list(found["PRUNED"].x) == [1]
     assert found["PRUNED"].marker.symbol == "x"
     assert list(found["FAIL, no value"].x) == [2]
-    assert list(found["FAIL, no value"].text) == ["diverged"]
+    assert list(found["FAIL, no value"].text) == ["fail: diverged"]
 
 
 def test_learning_curves_have_a_panel_a_metric_and_one_colour_a_trial():
@@ -80,33 +83,35 @@ def test_a_trial_without_the_first_metric_still_has_a_legend_entry():
 
 def test_parallel_coordinates_leave_out_what_never_varies_and_trials_without_a_value():
     parameters = pd.DataFrame({"beta": [0.1, 0.2, 0.3], "dropout": [0.5] * 3, "method": ["b", "a", "b"]})
-    figure = search_space.parallel_coordinates(parameters, pd.Series([1.0, np.nan, 3.0]), "ndcg@10", "maximize")
+    kinds = space.kinds({}, parameters)
+    figure = search_space.parallel_coordinates(parameters, pd.Series([1.0, np.nan, 3.0]), kinds, "ndcg@10", "maximize")
     assert [dimension.label for dimension in figure.data[0].dimensions] == ["beta", "value"]
     assert list(figure.data[0].dimensions[0]["values"]) == [0.1, 0.3]
 
 
 def test_the_margins_of_parallel_coordinates_leave_room_for_labels():
     parameters = pd.DataFrame({"hidden_dropout_prob": [0.1, 0.2]})
-    margin = search_space.parallel_coordinates(parameters, pd.Series([1.0, 2.0]), "ndcg@10", "maximize").layout.margin
+    values, kinds = pd.Series([1.0, 2.0]), space.kinds({}, parameters)
+    margin = search_space.parallel_coordinates(parameters, values, kinds, "ndcg@10", "maximize").layout.margin
     assert (margin.l, margin.r) == (90, 70)
     assert margin.t >= 60
 
 
 def test_an_axis_of_words_has_them_as_ticks():
-    axis = search_space.axis("method", pd.Series(["b", "a", None, "b"], dtype=object))
+    axis = search_space.axis("method", pd.Series(["b", "a", None, "b"], dtype=object), "words")
     assert axis["ticktext"] == ["a", "b"]
     assert axis["values"].fillna(-1).tolist() == [1, 0, -1, 1]
 
 
-def test_a_wide_range_of_positive_numbers_becomes_a_logarithmic_axis():
-    axis = search_space.axis("learning_rate", pd.Series([1e-4, 1e-3, 1e-2]))
+def test_a_logarithmic_axis_has_its_exponents_as_places():
+    axis = search_space.axis("learning_rate", pd.Series([1e-4, 1e-3, 1e-2]), "log")
     assert axis["label"] == "learning_rate (log)"
     assert np.allclose(axis["values"], [-4, -3, -2])
     assert axis["ticktext"][0] == "0.0001"
 
 
 def test_few_whole_numbers_are_their_own_ticks():
-    assert search_space.axis("moe_topk", pd.Series([2, 1, 2, 4]))["ticktext"] == ["1", "2", "4"]
+    assert search_space.axis("moe_topk", pd.Series([2, 1, 2, 4]), "linear")["ticktext"] == ["1", "2", "4"]
 
 
 def test_importance_names_each_evaluator_and_puts_the_largest_on_top():
