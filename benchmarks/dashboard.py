@@ -91,6 +91,9 @@ def _changes(visitor: Visitor) -> Iterator[tuple[str, Callable[[], object]]]:
     """What somebody does, one after the other: its name, and the last click of it."""
     yield "to compare", visitor.view("Compare").click
     yield "without pruned trials", visitor.page.get_by_role("button", name="Remove PRUNED").click
+    for section in ("Curves", "Parameters", "Slices", "Contour", "Pruner", "Difference", "Overview"):
+        button = visitor.page.get_by_test_id("stButtonGroup").locator("button").filter(has_text=section)
+        yield f"compare: {section.lower()}", button.click
     yield "to a small study", visitor.option("Study", "small-07").click
     yield "to the large study", visitor.option("Study", LARGE).click
     yield "to a trial", visitor.view("Trial").click

@@ -50,6 +50,7 @@ def _page(url: str, names: list[str]) -> None:
     with st.sidebar:
         st.markdown("### :material/waves: ATHWE search")
         ignored("study", names)
+        ignored("view", list(VIEWS))
         study_name = choose(st.selectbox, "Study", "study", names, names[0])
         view = choose(
             st.radio, "View", "view", list(VIEWS), "studies",
