@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -29,25 +30,20 @@ _FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-_COUNT_RUNS = """
-window.dashboardRuns = 0;
-new MutationObserver(changes => {
-  for (const change of changes)
-    if (change.oldValue === 'notRunning' || change.oldValue === 'initial') window.dashboardRuns += 1;
-}).observe(document, {subtree: true, attributes: true, attributeOldValue: true,
-                      attributeFilter: ['data-test-script-state']});
-"""
 _IS_COMPLETE = """
-runs => {
+() => {
   const app = document.querySelector('[data-testid="stApp"]');
   if (!app || app.dataset.testConnectionState !== 'CONNECTED') return false;
-  if (app.dataset.testScriptState !== 'notRunning' || window.dashboardRuns < runs) return false;
+  if (app.dataset.testScriptState !== 'notRunning') return false;
   if (document.querySelector('[data-testid="stSkeleton"], [data-stale="true"]')) return false;
   const drawn = (what, by) => [...document.querySelectorAll(what)].every(place => place.querySelector(by));
   return drawn('[data-testid="stMain"]', '[data-testid="stElementContainer"]')
     && drawn('[data-testid="stPlotlyChart"]', '.main-svg') && drawn('[data-testid="stDataFrame"]', 'canvas');
 }
 """
+
+
+_TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 @dataclass(frozen=True)
@@ -117,6 +113,8 @@ class Visitor:
     """What the browser's console reported as an error."""
     addresses: set[str] = field(default_factory=set)
     """Hosts and ports that were asked for anything."""
+    runs: int = 0
+    """How often the page's script has come to its end."""
     received_bytes: int = 0
     """What the server has sent of the page's content."""
 
@@ -126,7 +124,6 @@ class Visitor:
         context = browser.new_context(
             color_scheme="dark" if dark else "light", viewport={"width": 1500, "height": height}, accept_downloads=True
         )
-        context.add_init_script(_COUNT_RUNS)
         context.set_default_timeout(WAIT_SECONDS * 1000)
         visitor = cls(server, context.new_page())
         visitor.page.on("console", visitor._on_console)
@@ -141,22 +138,26 @@ class Visitor:
 
     def go_to(self, url: str) -> None:
         """Go to a URL of the dashboard, and wait until all of it is drawn."""
-        self.page.goto(url)
-        self.wait_until_complete()
+        self.after(lambda: self.page.goto(url))
 
     def after(self, act: Callable[[], object]) -> None:
         """Do something that changes the page, and wait until all of it is drawn again."""
-        before = self.page.evaluate("window.dashboardRuns")
+        before, deadline = self.runs, time.monotonic() + WAIT_SECONDS
         act()
-        self.wait_until_complete(before + 1)
+        while self.runs == before:
+            assert time.monotonic() < deadline, f"nothing came of it: {self.page.url}"
+            self.page.wait_for_timeout(5)  # frames are received meanwhile
+        self._wait_until_drawn()
 
-    def wait_until_complete(self, runs: int = 1) -> None:
-        """Wait until the script has run so often since the page was loaded, and everything it sent is drawn.
+    def _wait_until_drawn(self) -> None:
+        """Wait until everything that was sent is drawn.
 
         Raises:
             AssertionError: there is an exception on the page.
         """
-        self.page.wait_for_function(_IS_COMPLETE, arg=runs)
+        self.page.wait_for_function(_IS_COMPLETE)
+        self.page.evaluate(_TWO_FRAMES)  # the end of a run may have arrived and not been looked at
+        self.page.wait_for_function(_IS_COMPLETE)
         exceptions = self.page.get_by_test_id("stException").all_inner_texts()
         assert not exceptions, f"{self.page.url}: {exceptions}"
 
@@ -193,8 +194,11 @@ class Visitor:
         self._on_address(websocket.url)
         websocket.on("framereceived", self._on_frame)
 
-    def _on_frame(self, content: str | bytes) -> None:
+    def _on_frame(self, content: bytes) -> None:
         self.received_bytes += len(content)
+        message = ForwardMsg.FromString(content)
+        if message.WhichOneof("type") == "script_finished":
+            self.runs += message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN  # after which another follows
 
     def _on_address(self, url: str) -> None:
         parts = urlsplit(url)

@@ -81,8 +81,7 @@ def test_from_a_search_at_work_to_what_its_best_trial_recommends_to_a_user(brows
         expect(visitor.page.get_by_test_id("stSidebar").get_by_text("ended")).to_be_visible()
         assert visitor.page.evaluate("window.opened"), "the page was loaded again"
         seen = to_a_user(visitor)
-        visitor.page.reload()
-        visitor.wait_until_complete()
+        visitor.after(visitor.page.reload)
         assert lists_of(visitor) == seen
         send_to_a_colleague(visitor, browser, seen)
         take_tables(visitor)
