@@ -55,9 +55,7 @@ def _study(
     _trials(Path(str(store._engine.url.database)), chance, name, trials, epochs, created, space)
 
 
-def _trials(
-    path: Path, chance: np.random.Generator, study: str, count: int, epochs: int, created, space: dict
-) -> None:
+def _trials(path: Path, chance: np.random.Generator, study: str, count: int, epochs: int, created, space: dict) -> None:
     """Rows of trials, with all the metrics of every epoch, straight into the tables: millions of them."""
     best = chance.beta(2, 5, count)
     states = np.where(chance.random(count) < 0.6, schema.PRUNED, schema.COMPLETE).astype(object)
