@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
 
-from athwe.evaluation.recommendations import _write
+from athwe.evaluation.recommendations import ROW_GROUP_USERS
 from tuning import schema
 from tuning.store import Store, now
 
@@ -20,6 +21,7 @@ LARGE = "large"
 EPOCHS, SMALL_TRIALS, SMALL_EPOCHS = 50, 20, 10
 TOP_K, ITEMS, HISTORY = 50, 28_000, 12
 OBJECTIVE = "valid/ndcg@10"
+_ERROR = "Traceback (most recent call last):\n  …\nathwe.errors.DivergedError: a loss is nan"
 _LOSSES = ("next_item", "item_contrast", "temporal_contrast", "attribute", "cluster", "expert_diversity", "total")
 _NAMES = [("valid", f"{metric}@{k}") for metric in ("ndcg", "mrr", "recall") for k in (5, 10, 20, 50)]
 _NAMES += [("train", f"loss_{part}") for part in _LOSSES]
@@ -52,7 +54,7 @@ def _study(
     store.update_study(name, created_at=created, ended_at=created + timedelta(hours=20))
     for evaluator in ("fanova", "ped_anova"):
         store.save_importance(name, evaluator, dict(zip(space, chance.dirichlet(np.ones(len(space))), strict=True)))
-    _trials(Path(str(store._engine.url.database)), chance, name, trials, epochs, created, space)
+    _trials(folder / "athwe.db", chance, name, trials, epochs, created, space)
 
 
 def _trials(path: Path, chance: np.random.Generator, study: str, count: int, epochs: int, created, space: dict) -> None:
@@ -65,12 +67,13 @@ def _trials(path: Path, chance: np.random.Generator, study: str, count: int, epo
     for number in range(count):
         failed = states[number] == schema.FAIL
         started = created + timedelta(seconds=30 * number)
+        parameters = {name: _draw(chance, way) for name, way in space.items()}
         rows.append(
             (
                 f"{study}.{number}", study, number, states[number], schema.DIVERGED if failed else None,
-                json.dumps({name: _draw(chance, way) for name, way in space.items()}), None if failed else epochs,
+                json.dumps(parameters), None if failed else epochs,
                 None if failed else best[number], str(started), str(started + timedelta(minutes=9)),
-                "Traceback (most recent call last):\n  …\nathwe.errors.DivergedError: a loss is nan" if failed else None,
+                _ERROR if failed else None,
             )
         )  # fmt: skip
     columns = "trial_id, study_name, number, state, reason, params_json, best_epoch, value, started_at, ended_at, error"
@@ -101,7 +104,7 @@ def _draw(chance: np.random.Generator, way: dict) -> float | int:
 
 
 def _write_results(folder: Path, chance: np.random.Generator, users: int) -> None:
-    """Recommendations of the two first trials, histories and items, as `athwe.evaluation.recommendations` writes them."""
+    """Recommendations of the first two trials, histories and items, as a search writes them."""
     names = np.char.add("A", np.char.zfill(np.arange(users).astype(str), 13))
     tokens = np.array([f"B{item:09d}" for item in range(ITEMS)])
     for number in range(2):
@@ -132,4 +135,4 @@ def _lists(values: np.ndarray) -> pa.Array:
 
 def _save(table: pa.Table, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write(table, path)
+    pq.write_table(table, path, row_group_size=ROW_GROUP_USERS)

@@ -10,9 +10,8 @@ from dashboard.charts.figure import HEIGHT, colours_of, finish
 from dashboard.labels import PALETTE
 from dashboard.space import Kind, order, words
 
-
 MAX_LINES = 500
-"""Lines of parallel coordinates: more hide each other, and each costs a browser without a graphics card milliseconds."""
+"""Lines of parallel coordinates: more hide each other, and each costs a browser without a graphics card time."""
 
 
 def parallel_coordinates(

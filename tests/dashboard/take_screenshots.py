@@ -1,4 +1,6 @@
-"""The README's pictures, taken from a store: `python tests/dashboard/take_screenshots.py [--store URL] [--folder docs/images]`.
+"""The README's pictures, taken from a store.
+
+    python tests/dashboard/take_screenshots.py [--store URL] [--folder docs/images]
 
 Without a store the demo catalogue is searched first, which takes minutes.
 """

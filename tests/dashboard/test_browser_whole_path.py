@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import re
 import subprocess
 import sys
@@ -21,8 +20,8 @@ from tuning.store import Store, StoreError
 
 sys.path.append(str(ROOT / "tests" / "tuning"))
 
-from search_process import search_command, url  # noqa: E402
-from tiny_search import ITEMS, write_tiny  # noqa: E402
+from search_process import search_command, url
+from tiny_search import ITEMS, write_tiny
 
 pytestmark = [
     pytest.mark.whole_path,
