@@ -47,18 +47,13 @@ def _searched(folder: Path) -> str:
 
 
 def _pictures(visitor: Visitor) -> dict[str, Callable[[], object]]:
-    """What to show for each picture, in turn; the best trial is what the page shows by itself."""
-
-    def recommended() -> None:
-        visitor.open(view="trial")
-        visitor.after(visitor.page.get_by_role("button", name="What it recommends").click)
-
+    """What to show for each picture, in turn, with what the page chooses by itself."""
     return {
         "studies": visitor.open,
         "compare": lambda: visitor.open(view="compare"),
         "parameters": lambda: visitor.open(view="compare", section="parameters"),
         "trial": lambda: visitor.open(view="trial"),
-        "users": recommended,
+        "users": lambda: visitor.open(view="users"),
     }
 
 
