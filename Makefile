@@ -4,13 +4,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: search dashboard test check clean
+.PHONY: search dashboard screenshots test check clean
 
 search: $(INSTALLED)  ## a search on the embedded demo catalogue, within five minutes
 	@$(BIN)/python tuning/search.py --dataset demo --trials 8
 
 dashboard: $(INSTALLED)  ## look at the trials
 	@$(BIN)/streamlit run dashboard/app.py
+
+screenshots: $(INSTALLED)  ## the README's pictures, on a search of demo; needs Chromium
+	@$(BIN)/python tests/dashboard/take_screenshots.py
 
 test: check  ## everything CI runs
 	$(BIN)/python -m pytest

@@ -50,18 +50,23 @@ def _page(url: str, names: list[str]) -> None:
     with st.sidebar:
         st.markdown("### :material/waves: ATHWE search")
         ignored("study", names)
+        ignored("view", list(VIEWS))
         study_name = choose(st.selectbox, "Study", "study", names, names[0])
         view = choose(
             st.radio, "View", "view", list(VIEWS), "studies",
             format_func=lambda name: f":material/{ICONS[name]}: {name.capitalize()}",
         )  # fmt: skip
-        _status(url, study_name)
+        every = data.refresh_seconds(data.study(url, study_name), len(data.trials(url, study_name)))
+        st.fragment(run_every=every)(_status)(url, study_name, every)
     st.title(view.capitalize(), anchor=False)
     VIEWS[view](url, study_name)
 
 
-def _status(url: str, study_name: str) -> None:
+def _status(url: str, study_name: str, every: float | None) -> None:
+    """Whether the search is at work; sets the clocks of the whole page anew when that changes, or when it has grown."""
     study = data.study(url, study_name)
+    if data.refresh_seconds(study, len(data.trials(url, study_name))) != every:
+        st.rerun()
     state = data.activity(study)
     if state == data.ACTIVE:
         st.badge("running, this page follows", icon=":material/sync:", color="green")

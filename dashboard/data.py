@@ -43,7 +43,7 @@ def studies(url: str) -> pd.DataFrame:
     """One row a study, newest first, with `activity`, `finished` trials, `progress` 0..1 and `seconds`."""
     frame = open_store(url).studies()
     frame["activity"] = [activity(row) for row in frame.to_dict("records")]
-    frame["finished"] = frame[[schema.COMPLETE, schema.PRUNED, schema.FAIL]].sum(axis=1)
+    frame["finished"] = frame[[schema.COMPLETE, schema.PRUNED, schema.FAIL]].sum(axis=1) - frame["invalid"]
     frame["progress"] = (frame["finished"] / frame["trials_asked"].clip(lower=1)).clip(upper=1.0)
     ends = pd.to_datetime(frame["ended_at"])
     last_sign = pd.to_datetime(frame["heartbeat_at"]).fillna(pd.to_datetime(frame["created_at"]))

@@ -19,6 +19,9 @@ OF_A_STUDY = (
 )
 """Selections that mean nothing in another study."""
 
+LONGEST_NAME = 200
+"""Letters of a name in a link that are looked at; a link can be of any length."""
+
 
 def choose(widget: Callable, label: str, name: str, options: Sequence, default: Any, **settings: Any) -> Any:
     """One of `options` from a widget such as `st.selectbox`, kept as `name` in the URL."""
@@ -43,7 +46,7 @@ def choose_several(label: str, name: str, options: Sequence, default: Sequence, 
 
 def write(label: str, name: str, **settings: Any) -> str:
     """A line of text, kept as `name` in the URL."""
-    _put(name, st.query_params.get(name, ""))
+    _put(name, st.query_params.get(name, "")[:LONGEST_NAME])
     return st.text_input(label, key=name, on_change=_remember, args=(name,), **settings).strip()
 
 
@@ -58,13 +61,15 @@ def open_study(study_name: str) -> None:
 def go(view: str, **chosen: Any) -> None:
     """Show another view with these selections, as a callback."""
     st.query_params.update({"view": view} | {name: str(value) for name, value in chosen.items()})
+    st.rerun()  # a button in a fragment would draw that fragment only, and the page stay where it is
 
 
 def ignored(name: str, options: Sequence) -> None:
     """Say so where a link names something that is not there."""
     asked = st.query_params.get(name)
     if asked and asked not in map(str, options):
-        st.warning(f"The link names the {name} “{plain(asked)}”, which this store does not hold.")
+        short = asked if len(asked) <= LONGEST_NAME else asked[:LONGEST_NAME] + "…"
+        st.warning(f"The link names the {name} “{plain(short)}”, which this store does not hold.")
 
 
 def _put(name: str, value: Any) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from tuning.connection import INSERT, OlderStoreError, StoreError, Transaction, display_url, make_engine, reason_of
 from tuning.schema import (
     COMPLETE,
+    INVALID,
     SCHEMA_VERSION,
     STATES,
     count_rows,
@@ -204,15 +205,19 @@ class Store:
         return None if row is None else dict(row) | {"spec": json.loads(row["spec_json"])}
 
     def studies(self) -> pd.DataFrame:
-        """One row a study, newest first: its columns without the spec, the trials in each state, and `best_value`.
+        """One row a study, newest first: its columns but for the spec, trials in each state, `invalid`, `best_value`.
 
+        `invalid` are those of the failed ones that could not be trained and count for nothing that was asked for.
         `best_value` is that of the best COMPLETE trial by the study's direction, NaN where there is none.
         """
         columns = [column for column in study.c if column.name != "spec_json"]
         best = sa.case((study.c.direction == "minimize", sa.func.min(trial.c.value)), else_=sa.func.max(trial.c.value))
         complete = (trial.c.study_name == study.c.study_name) & (trial.c.state == COMPLETE)
         best_value = sa.select(best).where(complete).correlate(study).scalar_subquery().label("best_value")
-        frame = self._frame(sa.select(*columns, best_value).order_by(study.c.created_at.desc()))
+        never_ran = (trial.c.study_name == study.c.study_name) & (trial.c.reason == INVALID)
+        invalid = sa.select(sa.func.count(trial.c.trial_id)).where(never_ran).correlate(study).scalar_subquery()
+        query = sa.select(*columns, best_value, invalid.label("invalid"))
+        frame = self._frame(query.order_by(study.c.created_at.desc()))
         counts = self._frame(
             sa.select(trial.c.study_name, trial.c.state, sa.func.count().label("trials")).group_by(
                 trial.c.study_name, trial.c.state

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -23,15 +24,19 @@ def learning_curves(
         rows, columns, subplot_titles=[metric_label(key, mask_seen) for key in keys],
         vertical_spacing=70 / height, horizontal_spacing=0.09,
     )  # fmt: skip
-    by_trial = dict(tuple(metrics.groupby("trial_id")))
+    asked = metrics[metrics["key"].isin(keys)].sort_values("epoch", kind="stable")
+    by_curve = dict(tuple(asked.groupby(["trial_id", "key"])))
+    traces, places = [], []
     for place, key in enumerate(keys):
-        cell = {"row": place // columns + 1, "col": place % columns + 1}
         for trial in trials.to_dict("records"):
-            curve = by_trial.get(trial["trial_id"], metrics.head(0))
-            curve = curve[curve["key"] == key].sort_values("epoch")
-            if len(curve):
-                figure.add_trace(_curve(curve, trial, colours[trial["number"]], legend=place == 0), **cell)
-                figure.add_trace(_marks(curve, trial, colours[trial["number"]]), **cell)
+            if (trial["trial_id"], key) in by_curve:
+                curve = by_curve[trial["trial_id"], key]
+                epochs, values = curve["epoch"].to_numpy(), curve["value"].to_numpy()
+                traces.append(_curve(epochs, values, trial, colours[trial["number"]], legend=place == 0))
+                traces.append(_marks(epochs, values, trial, colours[trial["number"]]))
+                places += [place, place]
+    rows_of, columns_of = ([1 + place // columns for place in places], [1 + place % columns for place in places])
+    figure.add_traces(traces, rows=rows_of, cols=columns_of)
     shown = {trace.legendgroup for trace in figure.data if trace.showlegend}
     for trace in figure.data:  # a trial whose first panel is empty needs its legend entry from another
         if trace.legendgroup not in shown and trace.mode != "markers":
@@ -46,22 +51,26 @@ def learning_curves(
     return figure.update_layout(legend_y=1 + 28 / (height - 100))  # above the titles, whatever the height
 
 
-def _curve(curve: pd.DataFrame, trial: dict, colour: str, legend: bool) -> go.Scatter:
+def _curve(epochs: np.ndarray, values: np.ndarray, trial: dict, colour: str, legend: bool) -> go.Scatter:
     name = f"trial {trial['number']}"
     return go.Scatter(
-        x=curve["epoch"], y=curve["value"], name=name, legendgroup=name, showlegend=legend,
-        mode="lines+markers" if len(curve) < 3 else "lines", line={"color": colour, "width": 2},
+        x=epochs, y=values, name=name, legendgroup=name, showlegend=legend,
+        mode="lines+markers" if len(epochs) < 3 else "lines", line={"color": colour, "width": 2},
         hovertemplate=f"{name}, epoch %{{x}}<br>%{{y:.5f}}<extra></extra>",
     )  # fmt: skip
 
 
-def _marks(curve: pd.DataFrame, trial: dict, colour: str) -> go.Scatter:
-    best = curve[curve["epoch"] == trial["best_epoch"]] if not pd.isna(trial["best_epoch"]) else curve.head(0)
-    last = curve.tail(1) if trial["state"] in ("PRUNED", "FAIL") else curve.head(0)
-    marked = pd.concat([best.assign(symbol="star"), last.assign(symbol=STATE_SYMBOLS.get(trial["state"]))])
-    words = ["best epoch"] * len(best) + [str(trial["state"]).lower()] * len(last)
+def _marks(epochs: np.ndarray, values: np.ndarray, trial: dict, colour: str) -> go.Scatter:
+    places, symbols, words = [], [], []
+    if not pd.isna(trial["best_epoch"]):
+        places += np.flatnonzero(epochs == trial["best_epoch"]).tolist()
+        symbols, words = ["star"] * len(places), ["best epoch"] * len(places)
+    if trial["state"] in ("PRUNED", "FAIL"):
+        places.append(len(epochs) - 1)
+        symbols.append(STATE_SYMBOLS[trial["state"]])
+        words.append(trial["state"].lower())
     return go.Scatter(
-        x=marked["epoch"], y=marked["value"], mode="markers", showlegend=False, text=words,
+        x=epochs[places], y=values[places], mode="markers", showlegend=False, text=words,
         legendgroup=f"trial {trial['number']}", hovertemplate="%{text}<br>%{y:.5f}<extra></extra>",
-        marker={"color": colour, "size": 10, "symbol": marked["symbol"]},
+        marker={"color": colour, "size": 10, "symbol": symbols},
     )  # fmt: skip

@@ -10,16 +10,20 @@ from dashboard.charts.figure import HEIGHT, colours_of, finish
 from dashboard.labels import PALETTE
 from dashboard.space import Kind, order, words
 
+MAX_LINES = 500
+"""Lines of parallel coordinates: more hide each other, and each costs a browser without a graphics card time."""
+
 
 def parallel_coordinates(
     parameters: pd.DataFrame, values: pd.Series, kinds: Mapping[str, Kind], label: str, direction: str
 ) -> go.Figure:
     """One axis a parameter and one for the value, one line a trial with a value, coloured by it.
 
-    Parameters that never vary say nothing and are left out; words become evenly spaced ticks.
+    Parameters that never vary say nothing and are left out; words become evenly spaced ticks. Of more than MAX_LINES
+    trials some are shown, from the best to the worst.
     """
-    known = values.notna()
-    parameters, values = parameters[known], values[known]
+    shown = spread(values.dropna(), MAX_LINES, direction)
+    parameters, values = parameters.loc[shown], values[shown]
     axes = [
         axis(name, parameters[name], kinds[name]) for name in parameters if parameters[name].nunique(dropna=True) > 1
     ]
@@ -33,6 +37,14 @@ def parallel_coordinates(
     )  # fmt: skip
     figure.update_traces(line_colorbar={"title": {"side": "right"}, "thickness": 12})
     return finish(figure, 440, margin={"l": 90, "r": 70, "t": 100, "b": 30})
+
+
+def spread(values: pd.Series, count: int, direction: str) -> pd.Index:
+    """Where at most `count` of the values are, evenly spread over their ranks, the best and the worst among them."""
+    ranked = values.sort_values(ascending=direction == "minimize", kind="stable").index
+    if len(ranked) > count:
+        ranked = ranked[np.linspace(0, len(ranked) - 1, count).round().astype(int)]
+    return ranked.sort_values()
 
 
 def axis(name: str, column: pd.Series, kind: Kind) -> dict:

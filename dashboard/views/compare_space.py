@@ -29,8 +29,11 @@ def parameters(url: str, study: dict) -> None:
     kinds = space.kinds(study["spec"], frame)
     figure = search_space.parallel_coordinates(frame[axes], trials["value"], kinds, label, study["direction"])
     chart(figure, "parallel-coordinates", f"Parameters of each trial and its {label}; drag along an axis to filter")
+    lines = f"{search_space.MAX_LINES} of " if len(trials) > search_space.MAX_LINES else ""
+    more = ", spread from the best to the worst" if lines else ""
     st.caption(
-        f"{len(trials)} trials with a value; drag along an axis to filter. Colour and last axis: {plain(label)}."
+        f"{lines}{len(trials)} trials with a value{more}; drag along an axis to filter. Colour and last axis: "
+        f"{plain(label)}."
     )
 
 

@@ -7,7 +7,7 @@ from dashboard import data, results
 from dashboard.charts import curves, model
 from dashboard.files import UnreadableFile
 from dashboard.labels import duration, metric_label, plain, trial_colours
-from dashboard.selection import choose, choose_several, go
+from dashboard.selection import choose, choose_several, go, ignored
 from dashboard.views import trial_run
 from dashboard.widgets import chart, nothing, table
 
@@ -27,6 +27,7 @@ def _view(url: str, study_name: str) -> None:
         return
     numbers = trials["number"].tolist()
     best = data.best_trials(trials, study["direction"], 1) or numbers[:1]
+    ignored("trial", numbers)
     number = choose(st.selectbox, "Trial", "trial", numbers, best[0], format_func=lambda n: f"trial {n}", width=220)
     trial = trials.set_index("number", drop=False).loc[number].to_dict()
     _summary(trial, study)

@@ -128,3 +128,13 @@ def test_expert_use_has_a_row_an_expert_and_a_column_a_time_gap():
     assert list(heat.x) == ["< 1 h", "longer"]
     assert list(heat.y) == ["expert 1", "expert 2"]
     assert np.allclose(np.array(heat.z), [[0.1, 0.4], [0.9, 0.6]])
+
+
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+def test_many_lines_are_thinned_out_from_the_best_to_the_worst(direction):
+    values = pd.Series([float(place * 7 % 100) for place in range(100)], index=range(1000, 1100))
+    places = search_space.spread(values, 12, direction)
+    assert len(places) == 12 and places.is_monotonic_increasing
+    assert {0.0, 99.0} <= set(values[places])
+    assert np.diff(np.sort(values[places])).tolist() == [9.0] * 11
+    assert search_space.spread(values, 100, direction).equals(values.index)

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from dashboard import data
-from tuning.store import DEFAULT_URL, now
+from tuning import schema
+from tuning.store import DEFAULT_URL, Store, now
 
 
 def study(**times) -> dict:
@@ -87,3 +88,11 @@ def test_the_store_comes_from_the_command_line_then_the_environment_then_the_def
     assert data.store_url() == "sqlite:///b.db"
     monkeypatch.delenv("ATHWE_STORE")
     assert data.store_url() == DEFAULT_URL
+
+
+def test_a_proposal_that_could_not_be_trained_is_no_finished_trial(tmp_path):
+    url = fixture_store.build(tmp_path)
+    with Store.open(url) as store:
+        values = {"study_name": fixture_store.RUNNING, "number": 9, "state": schema.FAIL, "reason": schema.INVALID}
+        store.save_trial({"trial_id": f"{fixture_store.RUNNING}.9", "params_json": "{}"} | values)
+    assert data.studies(url).set_index("study_name").loc[fixture_store.RUNNING, "finished"] == 7

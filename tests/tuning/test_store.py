@@ -91,6 +91,15 @@ def test_an_empty_store_gives_empty_tables_with_their_columns(store):
     assert store.test_evaluations("demo-1").empty
 
 
+def test_studies_counts_what_was_proposed_and_could_not_be_trained(store):
+    store.create_study(STUDY)
+    assert store.studies()["invalid"].tolist() == [0]
+    for number, reason in enumerate((schema.INVALID, schema.DIVERGED, schema.INVALID)):
+        store.save_trial(trial(number, state=schema.FAIL, reason=reason))
+    found = store.studies().iloc[0]
+    assert (found[schema.FAIL], found["invalid"]) == (3, 2)
+
+
 def test_studies_counts_states_as_integers_and_puts_the_newest_first(store):
     store.create_study(STUDY)
     store.save_trial(trial(0, state=schema.COMPLETE))
