@@ -83,18 +83,20 @@ def check_dashboard(store_url: str) -> None:
     """Every view shows what the search wrote, in a process that knows nothing of the search."""
     script = (
         "import sys; from streamlit.testing.v1 import AppTest\n"
-        "for view in ('studies', 'compare', 'trial', 'users'):\n"
+        "pages = [{'view': view} for view in ('studies', 'compare', 'trial', 'evaluation', 'users')]\n"
+        "sections = ('curves', 'parameters', 'slices', 'contour', 'pruner', 'difference')\n"
+        "for chosen in [*pages, *({'view': 'compare', 'section': section} for section in sections)]:\n"
         "    app = AppTest.from_file(sys.argv[1], default_timeout=60)\n"
-        "    app.query_params['view'] = view\n"
+        "    app.query_params.update(chosen)\n"
         "    app.run()\n"
-        "    assert not app.exception and not app.error and not app.warning, (view, app)\n"
-        "    print(view, app.title[0].value)\n"
+        "    assert not app.exception and not app.error and not app.warning, (chosen, app)\n"
+        "    print(app.title[0].value)\n"
     )
     environment = {**os.environ, "ATHWE_STORE": store_url}
     command = [sys.executable, "-c", script, str(ROOT / "dashboard" / "app.py")]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split("\n")[:4] == ["studies Studies", "compare Compare", "trial Trial", "users Users"]
+    assert done.stdout.split() == ["Studies", "Compare", "Trial", "Evaluation", "Users", *["Compare"] * 6]
 
 
 @pytest.mark.parametrize(("by", "reason"), [(signal.SIGKILL, WORKER_LOST), (signal.SIGINT, CANCELLED)])
