@@ -92,7 +92,7 @@ def test_a_resume_of_a_finished_extension_that_is_cut_off_is_not_taken_for_it(fi
 def at_work(url: str, name: str) -> Iterator[None]:
     """A driver whose heart beats."""
     with Store.open(url) as store:
-        assert store.claim_study(name, f"driver of {name}", silent_seconds=30)
+        assert store.claim_study(name, f"driver of {name}", store.heartbeat(name))
         heartbeat = Heartbeat(store, name, f"driver of {name}")
         heartbeat.begin()
         try:
