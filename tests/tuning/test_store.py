@@ -326,7 +326,13 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "url",
-    ["results/athwe.db", "mysql://localhost/athwe", "postgresql+nodriver://localhost/athwe", "sqlite:////proc/no/a"],
+    [
+        "results/athwe.db",
+        "postgresql+psycopg://u@h:x/db",
+        "mysql://localhost/athwe",
+        "postgresql+nodriver://localhost/athwe",
+        "sqlite:////proc/no/a",
+    ],
 )
 def test_a_url_that_cannot_be_opened_is_one_line(url):
     with pytest.raises(StoreError) as caught:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError
 
 from athwe.data.demo import DEMO
-from tuning.connection import display_url
+from tuning.connection import display_url, parse_url
 from tuning.errors import SearchError
 
 _JOB_CONFIG = "RAY_JOB_CONFIG_JSON_ENV_VAR"
@@ -92,7 +91,7 @@ def lasting_dataset_root(job: Job, flags: Mapping[str, Any], storage_path: str) 
 def _sqlite_file(url: str) -> str | None:
     """The file of a SQLite URL; None for other databases and for what the store itself refuses."""
     try:
-        parsed = sa.make_url(url)
+        parsed = parse_url(url)
     except ArgumentError:
         return None
     return parsed.database if parsed.get_backend_name() == "sqlite" else None

@@ -36,7 +36,12 @@ def is_refused(job: Job, store: str, storage_path: str | None, is_resumed: bool)
 
 def test_what_lies_elsewhere_is_taken(job: Job, tmp_path: Path):
     outside = tmp_path / "results"
-    stores = (POSTGRES, f"sqlite:///{tmp_path}/athwe.db", "nonsense")  # the store itself refuses nonsense
+    stores = (
+        POSTGRES,
+        f"sqlite:///{tmp_path}/athwe.db",
+        "nonsense",
+        "postgresql://h:x/",
+    )  # the store refuses the last two
     taken = [(store, str(outside), False) for store in stores]
     taken += [
         (POSTGRES, "s3://bucket/results", False),
