@@ -105,9 +105,14 @@ def display_url(url: str) -> str:
         if scheme := re.match(r"[\w+]+://", url):
             return f"{scheme[0]}…"
         return "…" if set(url) & set("@:?") else repr(url)
-    if "password" in parsed.query:  # which is shown as it stands
-        parsed = parsed.difference_update_query(["password"]).set(password="hidden below")
+    if secret := _secret_keys(parsed):  # which are shown as they stand
+        parsed = parsed.difference_update_query(secret).set(password="hidden below")
     return parsed.render_as_string(hide_password=True)
+
+
+def _secret_keys(url: sa.URL) -> list[str]:
+    """Keys behind the question mark such as `password` and `sslpassword`."""
+    return [key for key in url.query if "password" in key.lower()]
 
 
 def has_password(url: str) -> bool:
@@ -116,7 +121,7 @@ def has_password(url: str) -> bool:
         parsed = parse_url(url)
     except ArgumentError:
         return False
-    return parsed.password is not None or "password" in parsed.query
+    return parsed.password is not None or bool(_secret_keys(parsed))
 
 
 def url_to_type(url: str) -> str:
@@ -124,7 +129,8 @@ def url_to_type(url: str) -> str:
     PGPASSWORD or ~/.pgpass."""
     if not has_password(url):
         return url
-    parsed = parse_url(url).difference_update_query(["password"])
+    parsed = parse_url(url)
+    parsed = parsed.difference_update_query(_secret_keys(parsed))
     parts = (parsed.drivername, parsed.username, None, parsed.host, parsed.port, parsed.database, parsed.query)
     return sa.URL.create(*parts).render_as_string()
 

@@ -33,6 +33,7 @@ from tuning.finals.runs import run_finals
 from tuning.nodes.address import cluster_address
 from tuning.nodes.capacity import Node
 from tuning.nodes.cluster import available, require_device, require_resources, start_ray
+from tuning.nodes.job import require_unrecorded_password
 from tuning.nodes.provenance import core_count
 from tuning.planning.spec import Spec
 from tuning.quiet import ConsoleLog, silence_loggers
@@ -78,6 +79,7 @@ def finalize(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -
         AthweError, StoreError: what the user can mend.
     """
     silence_loggers()
+    require_unrecorded_password(arguments.store, arguments.address)
     with Store.open(arguments.store, read_only=True) as store:
         study = read_study(store, arguments.study)
         looks = store.test_evaluations(study.name)

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy.exc import ArgumentError
 
 from athwe.data.demo import DEMO
-from tuning.connection import display_url, parse_url
+from tuning.connection import display_url, has_password, parse_url
 from tuning.errors import SearchError
+from tuning.nodes.address import wanted_address
 
 _JOB_CONFIG = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Set, to this name's content, in the process that `ray job submit` starts, and nowhere else."""
@@ -67,6 +68,23 @@ def require_lasting(job: Job, store: str, storage_path: str | None, *, is_resume
         raise SearchError(
             f"inside a Ray job {given} would vanish with the job's folder: give --storage-path /absolute/path of a "
             "folder that all nodes share"
+        )
+
+
+def require_unrecorded_password(store: str, address: str | None) -> None:
+    """Ray notes the command line of whoever attaches to a cluster, for all who may look at its jobs.
+
+    Args:
+        store: the store's URL, as given.
+        address: of a cluster, as given.
+
+    Raises:
+        SearchError: the command line holds a password, and there is a cluster to note it.
+    """
+    if has_password(store) and (current_job() or wanted_address(address)):
+        raise SearchError(
+            f"the password in --store {display_url(store)} would stand in the cluster's job record: leave it out, and "
+            "have it in PGPASSWORD or ~/.pgpass where the driver runs"
         )
 
 

@@ -25,7 +25,7 @@ from tuning.findings.summary import failures, json_line, next_commands, print_fi
 from tuning.nodes.address import cluster_address
 from tuning.nodes.capacity import Node
 from tuning.nodes.cluster import available, start_ray
-from tuning.nodes.job import current_job, lasting_dataset_root, require_lasting
+from tuning.nodes.job import current_job, lasting_dataset_root, require_lasting, require_unrecorded_password
 from tuning.nodes.preflight import require_ready_nodes
 from tuning.nodes.provenance import core_count
 from tuning.planning.plan import Plan, make_plan
@@ -65,6 +65,7 @@ def search(
     """
     started = time.monotonic()
     silence_loggers()
+    require_unrecorded_password(arguments.store, arguments.address)
     earlier, plan = _planned(arguments)
     name = earlier["study_name"] if earlier else study_name(arguments.study, plan.dataset.name)
     address = cluster_address(arguments.address)
