@@ -237,12 +237,15 @@ class Journal:
         return not self.was_taken_over
 
     def _write_first(self) -> None:
+        """Raises only where the database is away: whatever else goes wrong would hold up all later writes for good."""
         try:
             self._queue[0]()
         except (UpdateFinishedTrialError, *DATABASE_AWAY) as error:
             if not _is_for_good(error):
                 raise
             logger.error("this cannot be written and is left out: %s", error)
+        except Exception:
+            logger.exception("this cannot be written and is left out")
         self._queue.popleft()
 
     def _wait(self, error: Exception) -> None:

@@ -267,6 +267,17 @@ def test_what_can_never_be_written_holds_up_nothing(journal: Journal, study: opt
     assert store.metrics(["s.0"], "valid", ["ndcg@10"])["value"].tolist() == [0.1, 0.2]
 
 
+def test_an_error_that_is_not_the_database_s_holds_up_nothing_and_is_told_with_its_place(
+    journal: Journal, study: optuna.Study, store: Store, caplog: pytest.LogCaptureFixture
+):
+    number = run(journal, study, 0.1)
+    journal._write(lambda: store.save_metrics("s.0", 2, {"valid/ndcg@10": "no number"}))  # type: ignore[dict-item]
+    journal.ended(number, Ending(COMPLETE))
+    assert journal.flush()
+    assert both(store, study, number)[0]["state"] == COMPLETE
+    assert "left out" in caplog.text and "Traceback" in caplog.text and "in save_metrics" in caplog.text
+
+
 def store_row(store: Store) -> dict:
     row = store.study("s")
     return {key: value for key, value in row.items() if key not in ("spec", "created_at")}
