@@ -76,7 +76,7 @@ def search(
         tables = open_tables(arguments.store)
         if earlier is None:
             require_new(store, tables, name)
-        first = first_params(arguments, store, plan)
+        first = earlier["spec"].get("first_params", []) if earlier else first_params(arguments, store, plan)
         if earlier:
             log.open_up()  # it may have to wait, and says so
             claim(store, name, DRIVER)
@@ -87,9 +87,9 @@ def search(
             start_ray(address)
             share = share_out(plan, available())
             require_ready_nodes(storage.url, cpus=share.cpus_per_trial, gpus=share.gpus_per_trial)
-            spec = plan.spec(name, *settle(plan, share))
+            spec = plan.spec(name, *settle(plan, share)).model_copy(update={"first_params": first})
             log.open_up()
-            session = Session(spec, plan, store, tables, storage, heartbeat, earlier is not None, first, trainable)
+            session = Session(spec, plan, store, tables, storage, heartbeat, earlier is not None, trainable)
             return _run(session, arguments, console, started)
         finally:
             heartbeat.end()
