@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,6 @@ from tuning.planning.limits import broken, excesses
 from tuning.planning.spec import Limits
 from tuning.schema import (
     CANCELLED,
-    COMPLETE,
     CUT_OFF,
     FAIL,
     INVALID,
@@ -79,8 +78,12 @@ class Journal:
         """Whether another driver works on the study: what is still to be written is dropped."""
         return self._heartbeat is not None and self._heartbeat.was_taken_over
 
-    def load(self) -> None:
-        """Take over the trials that earlier drivers of the study have written."""
+    def load(self, awaited: Collection[int] = ()) -> None:
+        """Take over the trials that earlier drivers of the study have written.
+
+        Args:
+            awaited: numbers of those from whose checkpoints others are enqueued to go on.
+        """
         for row in self._store.trials(self.study_name).replace({np.nan: None}).to_dict("records"):
             same = ("number", "params", "state", "reason", "error", "started_at", "ended_at")
             whole = ("best_epoch", "retry_of", "pruned_epoch")
@@ -95,8 +98,10 @@ class Journal:
                 record.epoch_seconds = {0: row["value"]}
             elif row["name"] == PARAMETERS:
                 record.parameters = int(row["value"])
-        for number in [number for number, record in self.records.items() if record.state in (COMPLETE, PRUNED)]:
-            self._drop_checkpoints(number)
+        wanted = {*awaited, *(earlier for number in awaited for earlier in ancestors(self.records, number))}
+        for number, record in self.records.items():
+            if number not in wanted and record.state != RUNNING and record.reason not in CUT_OFF:
+                self._drop_checkpoints(number)
         self._disk.tidy(self.records)
 
     def trial_id(self, number: int) -> str:

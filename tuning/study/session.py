@@ -38,7 +38,7 @@ from tuning.sharing.share_out import settle, share_out
 from tuning.store import Store, display_url, now
 from tuning.study.opening import Session, make_storage, open_study, removed_if_unused, require_new
 from tuning.study.request import absolute, find_earlier, first_params, given_flags, require_fitting
-from tuning.study.resume import finished_count, requeue_unfinished
+from tuning.study.resume import awaited, finished_count, requeue_unfinished
 from tuning.training.trial import TrialWorker
 
 logger = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ def _run(session: Session, arguments: argparse.Namespace, console: Console, star
     names = spec.settings.space.root.keys()
     requeue_unfinished(session.store, study, names, disk.usable_checkpoint, arguments.retry_failed)
     journal = Journal(session.store, study, list(spec.objectives), disk, spec.settings.limits, session.heartbeat)
-    journal.load()
+    journal.load(awaited(study))
     earlier = reports_of(session.store, spec.study, spec.objective) if session.is_resumed else []
     stop = StopRequest(spec.time_budget_seconds, journal)
     remaining = spec.settings.trials - finished_count(study)
