@@ -56,6 +56,7 @@ def test_what_is_not_given_is_none():
         (["--address", "http://127.0.0.1:8265"], "ray job submit"),
         (["--study", "a b"], "--study takes"),
         (["--storage-path", "/proc/nowhere"], "cannot write to /proc/nowhere"),
+        (["--study", "s", "--extend", "2", "--trials", "9"], "--extend adds to the trials there are, --trials says"),
         (["--resume"], "there is no store"),
     ],
 )
