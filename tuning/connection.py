@@ -1,5 +1,6 @@
 """How a store is reached: engines for SQLite and PostgreSQL, and transactions whose errors are one line."""
 
+import re
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -44,13 +45,29 @@ class Transaction:
         return f"the store {display_url(str(self._engine.url))} failed: {reason_of(error)}"
 
 
+def parse_url(url: str) -> sa.URL:
+    """A database's URL in its parts; the one place where the text is read.
+
+    Raises:
+        ArgumentError: no URL. What stands in the wrong place is not repeated: it may be part of a password.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except ValueError:
+        raise ArgumentError("what stands in the place of the port is not a number") from None
+    if "@" in (parsed.host or ""):
+        raise ArgumentError("more than one @: in a user's name or a password write %40")
+    return parsed
+
+
 def make_engine(url: str, read_only: bool) -> sa.Engine:
     """An engine for a URL; nothing is connected yet.
 
     Raises:
+        ArgumentError: not a URL.
         StoreError: neither SQLite nor PostgreSQL, or no file to read.
     """
-    parsed = sa.make_url(url)
+    parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed, read_only)
     if parsed.get_backend_name() not in INSERT:
@@ -81,23 +98,30 @@ def _sqlite_engine(url: sa.URL, read_only: bool) -> sa.Engine:
 
 
 def display_url(url: str) -> str:
-    """A store's URL as it may be shown: without the password."""
+    """A store's URL as it may be shown: without the password, wherever in a text that is no URL that may be."""
     try:
-        parsed = sa.make_url(url)
+        parsed = parse_url(url)
     except ArgumentError:
-        return repr(url)
-    if "password" in parsed.query:  # which is shown as it stands
-        parsed = parsed.difference_update_query(["password"]).set(password="hidden below")
+        if scheme := re.match(r"[\w+]+://", url):
+            return f"{scheme[0]}…"
+        return "…" if set(url) & set("@:?") else repr(url)
+    if secret := _secret_keys(parsed):  # which are shown as they stand
+        parsed = parsed.difference_update_query(secret).set(password="hidden below")
     return parsed.render_as_string(hide_password=True)
+
+
+def _secret_keys(url: sa.URL) -> list[str]:
+    """Keys behind the question mark such as `password` and `sslpassword`."""
+    return [key for key in url.query if "password" in key.lower()]
 
 
 def has_password(url: str) -> bool:
     """Whether a store's URL holds a password, in front of its host or behind its question mark."""
     try:
-        parsed = sa.make_url(url)
+        parsed = parse_url(url)
     except ArgumentError:
         return False
-    return parsed.password is not None or "password" in parsed.query
+    return parsed.password is not None or bool(_secret_keys(parsed))
 
 
 def url_to_type(url: str) -> str:
@@ -105,7 +129,8 @@ def url_to_type(url: str) -> str:
     PGPASSWORD or ~/.pgpass."""
     if not has_password(url):
         return url
-    parsed = sa.make_url(url).difference_update_query(["password"])
+    parsed = parse_url(url)
+    parsed = parsed.difference_update_query(_secret_keys(parsed))
     parts = (parsed.drivername, parsed.username, None, parsed.host, parsed.port, parsed.database, parsed.query)
     return sa.URL.create(*parts).render_as_string()
 

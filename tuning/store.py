@@ -8,8 +8,8 @@ of it.
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Self
 
 import pandas as pd
 import sqlalchemy as sa
@@ -43,6 +43,14 @@ LIVE_SECONDS = 30.0
 def now() -> datetime:
     """The time now in UTC, without a zone, as the store keeps it."""
     return datetime.now(UTC).replace(tzinfo=None)
+
+
+class Heard(NamedTuple):
+    """The last sign of a driver that a study's row holds."""
+
+    at: datetime | None
+    """By the clock of the driver's machine; None where nobody works on the study."""
+    driver: str | None
 
 
 class Store:
@@ -104,16 +112,15 @@ class Store:
         """Change columns of one study, such as `heartbeat_at` and `ended_at`."""
         self._run(sa.update(study).where(study.c.study_name == study_name).values(**values))
 
-    def claim_study(self, study_name: str, driver: str, silent_seconds: float) -> bool:
-        """Make `driver` the one that works on a study, if nobody does; whether it is.
+    def claim_study(self, study_name: str, driver: str, heard: Heard) -> bool:
+        """Make `driver` the one that works on a study, if nothing was heard there since `heard`; whether it is.
 
-        One statement, so of two that try at once one succeeds. A driver that was silent for `silent_seconds` is dead.
+        One statement, so of two that try at once one succeeds, and a driver that lives after all is left alone.
         """
-        silent = study.c.heartbeat_at.is_(None) | (study.c.heartbeat_at < now() - timedelta(seconds=silent_seconds))
-        free = (study.c.study_name == study_name) & (silent | (study.c.driver == driver))
+        silent = study.c.heartbeat_at.is_not_distinct_from(heard.at) & study.c.driver.is_not_distinct_from(heard.driver)
         with self._begin() as connection:
-            claim = sa.update(study).where(free).values(driver=driver, heartbeat_at=now())
-            return bool(connection.execute(claim).rowcount)
+            claim = sa.update(study).where((study.c.study_name == study_name) & silent)
+            return bool(connection.execute(claim.values(driver=driver, heartbeat_at=now())).rowcount)
 
     def release_study(self, study_name: str, driver: str | None) -> None:
         """Let go of a study that `driver` has claimed; nothing where another one has it by now."""
@@ -125,6 +132,11 @@ class Store:
         mine = (study.c.study_name == study_name) & (study.c.driver == driver)
         with self._begin() as connection:
             return bool(connection.execute(sa.update(study).where(mine).values(heartbeat_at=now())).rowcount)
+
+    def heartbeat(self, study_name: str) -> Heard:
+        """The last sign of a driver of the study."""
+        row = self.study(study_name) or {}
+        return Heard(row.get("heartbeat_at"), row.get("driver"))
 
     def save_trial(self, values: Mapping[str, Any]) -> None:
         """Insert a trial, or change the columns given of the one with that `trial_id`.

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from athwe.command_line import Parser
-from tuning.books.driver import is_surely_dead
+from tuning.books.driver import DRIVER, claim, is_surely_dead
 from tuning.commands import exit_code
 from tuning.errors import SearchError
 from tuning.quiet import be_quiet, silence_loggers
@@ -149,7 +149,7 @@ def delete_study(arguments: argparse.Namespace) -> int:
         if not (arguments.yes or _is_wanted()):
             _say("nothing was deleted")
             return NOT_DONE
-        removal.claim_for_removal(store, name)
+        claim(store, name, DRIVER)
         if files:
             removal.remove_files(files)
         removal.remove_rows(store, arguments.store, name)

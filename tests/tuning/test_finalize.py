@@ -16,7 +16,7 @@ from athwe.data import load_dataset
 from athwe.evaluation.metrics import mean_metrics
 from athwe.evaluation.recommendations import write_histories
 from athwe.training.trainer import Trainer
-from tuning.files.results import final_model_name, keep_best_final
+from tuning.files.results import best_final, final_model_name, keep_only_final
 from tuning.files.storage import Storage
 from tuning.finalize import main
 from tuning.finals import runs
@@ -158,15 +158,18 @@ def test_the_model_of_the_best_seed_on_validation_is_kept(
 ):
     path = str(tmp_path) if place == "local" else request.getfixturevalue("s3_bucket").format(tmp_path.name)
     storage = Storage.at(path)
-    assert keep_best_final(storage, "s.1", maximize) is None
+    seeds = (6, 7, 8, 9)
+    assert best_final(storage, "s.1", seeds, maximize) is None
     for seed, value in ((6, 0.1), (7, 0.3), (8, 0.2)):
         put_model(storage, final_model_name("s.1", seed), value)
-    others = ["s.1.2.seed-6", "s.11.seed-6"]  # of the study s.1, and of another trial
+    storage.write_text("finals/s.1.seed-9/model.safetensors", "")  # its deleting was cut off
+    others = ["s.1.2.seed-6", "s.1.seed-5", "s.11.seed-6"]  # of the study s.1, without a look, and of another trial
     for name in others:
-        put_model(storage, f"finals/{name}", 0.9)
-    assert keep_best_final(storage, "s.1", maximize) == f"finals/{best}"
-    assert storage.names("finals") == sorted([*others, best])
-    assert keep_best_final(storage, "s.1", maximize) == f"finals/{best}"
+        put_model(storage, f"finals/{name}", 0.0 if best.endswith("6") else 0.9)
+    for _ in range(2):
+        assert best_final(storage, "s.1", seeds, maximize) == f"finals/{best}"
+        keep_only_final(storage, f"finals/{best}", "s.1", seeds)
+        assert storage.names("finals") == sorted([*others, best])
 
 
 def test_only_a_finalisation_reads_a_data_set_that_is_not_sealed(tiny_root: Path):

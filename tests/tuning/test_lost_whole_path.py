@@ -1,4 +1,4 @@
-"""What a search survives: a worker killed, a node killed. Real processes, as a user starts them."""
+"""What a search survives: a worker killed, a node killed, Ctrl-C twice. Real processes, as a user starts them."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import pytest
 from local_cluster import LocalCluster, local_cluster
 from search_process import ROOT, agreeing_trials, epochs_of, search, search_command
 
-from tuning.schema import COMPLETE
+from tuning.schema import COMPLETE, INVALID
 
 pytestmark = pytest.mark.whole_path
 
@@ -25,7 +25,7 @@ def started(command: Sequence[str], environment: dict[str, str] | None = None) -
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True)
 
 
-def wait_until(true: Callable[[], object], process: subprocess.Popen[str]) -> None:
+def wait_until(true: Callable[[], object], process: subprocess.Popen) -> None:
     deadline = time.monotonic() + 200
     while not true():
         assert process.poll() is None, f"the search was over too soon: {process.stdout and process.stdout.read()}"
@@ -61,6 +61,39 @@ def test_a_killed_worker_comes_back_from_its_checkpoint_to_the_same_values(tiny_
     values = values_of(disturbed, "study.0")
     assert list(values) == list(range(1, EPOCHS + 1)), "an epoch is missing"
     assert values == values_of(undisturbed, "study.0")
+
+
+def test_ctrl_c_twice_ends_at_once_and_the_study_goes_on(tiny_root: Path, tmp_path: Path):
+    command = search_command(tiny_root, tmp_path)
+    flags = ["--trials", "2", "--epochs", str(EPOCHS), "--concurrency", "2", "--pruner", "none"]
+    log = tmp_path / "log"
+    with log.open("w") as output:
+        process = subprocess.Popen([*command, *flags], cwd=ROOT, stdout=output, stderr=output)
+        try:
+            wait_until(lambda: len(epochs_of(tmp_path)) >= 5, process)
+            process.send_signal(signal.SIGINT)
+            wait_until(lambda: "once more ends at once" in log.read_text(), process)
+            asked_at = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            code = process.wait(timeout=120)
+        finally:
+            process.kill()
+    seconds = time.monotonic() - asked_at
+    assert code == 130, log.read_text()
+    assert log.read_text().endswith("interrupted\n") and "Traceback" not in log.read_text(), log.read_text()
+    assert seconds < 30, f"it took {seconds:.1f} s to end at once"
+    before = epochs_of(tmp_path)
+    assert len(before) < 2 * EPOCHS, "the search was over too soon"
+
+    done = search(command, *flags, "--resume")
+    assert done.returncode == 0, done.stderr
+    trials = agreeing_trials(tmp_path)
+    retried = trials["number"].isin(trials["retry_of"].dropna())
+    counted = trials[~retried & (trials["reason"] != INVALID)]
+    assert counted["state"].tolist() == [COMPLETE] * 2
+    for trial_id in counted["trial_id"]:
+        assert list(values_of(tmp_path, trial_id)) == list(range(1, EPOCHS + 1)), "an epoch is missing"
+    assert epochs_of(tmp_path).merge(before).equals(before), "an epoch that was stored is lost or came out differently"
 
 
 def test_the_trial_of_a_killed_node_moves_to_another(tiny_root: Path, tmp_path: Path):

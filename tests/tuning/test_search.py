@@ -45,10 +45,18 @@ def test_what_is_not_given_is_none():
         (["--concurrency", "10000"], "more than fits"),
         (["--store", "nonsense"], "cannot open the store"),
         (["--store", "postgresql+psycopg://nobody@127.0.0.1:1/none"], "cannot open the store"),
+        (["--store", "postgresql+psycopg://user:secret@127.0.0.1:x/db"], "store postgresql+psycopg://…: what stands"),
+        (["--store", "postgresql+psycopg://user:secret"], "in the place of the port is not a number"),
+        (
+            ["--resume", "--store", "postgresql+psycopg://user:se@cret@127.0.0.1/db"],
+            "more than one @: in a user's name",
+        ),
+        (["--store", "user:secret@127.0.0.1/db"], "cannot open the store …: "),
         (["--address", "127.0.0.1:1"], "no Ray cluster answers"),
         (["--address", "http://127.0.0.1:8265"], "ray job submit"),
         (["--study", "a b"], "--study takes"),
         (["--storage-path", "/proc/nowhere"], "cannot write to /proc/nowhere"),
+        (["--study", "s", "--extend", "2", "--trials", "9"], "--extend adds to the trials there are, --trials says"),
         (["--resume"], "there is no store"),
     ],
 )
@@ -61,6 +69,7 @@ def test_a_user_s_error_is_one_line_and_exit_code_2(
     assert output.out == ""
     assert output.err.startswith("error: ") and output.err.count("\n") == 1
     assert message in output.err
+    assert "cret" not in output.err
     assert not ray.is_initialized()
 
 

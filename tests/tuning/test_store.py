@@ -266,13 +266,15 @@ def test_an_older_store_is_taken_forward_by_a_writer_and_refused_by_a_reader(sto
     Store.open(url, read_only=True).close()
 
 
-def test_of_two_drivers_one_has_a_study_until_it_falls_silent(store):
+def test_a_study_is_claimed_by_who_has_heard_the_last_of_its_driver(store):
     store.create_study(STUDY)
-    assert store.claim_study("demo-1", "first", silent_seconds=30)
-    assert not store.claim_study("demo-1", "second", silent_seconds=30)
+    free = store.heartbeat("demo-1")
+    assert free == (None, None) and store.claim_study("demo-1", "first", free)
+    assert not store.claim_study("demo-1", "second", free), "of two that found it free one has it"
+    heard = store.heartbeat("demo-1")
     assert store.beat("demo-1", "first") and not store.beat("demo-1", "second")
-    store.update_study("demo-1", heartbeat_at=now() - timedelta(seconds=31))
-    assert store.claim_study("demo-1", "second", silent_seconds=30)
+    assert not store.claim_study("demo-1", "second", heard), "it has beaten since"
+    assert store.claim_study("demo-1", "second", store.heartbeat("demo-1"))
     assert not store.beat("demo-1", "first")
 
 
@@ -333,7 +335,13 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "url",
-    ["results/athwe.db", "mysql://localhost/athwe", "postgresql+nodriver://localhost/athwe", "sqlite:////proc/no/a"],
+    [
+        "results/athwe.db",
+        "postgresql+psycopg://u@h:x/db",
+        "mysql://localhost/athwe",
+        "postgresql+nodriver://localhost/athwe",
+        "sqlite:////proc/no/a",
+    ],
 )
 def test_a_url_that_cannot_be_opened_is_one_line(url):
     with pytest.raises(StoreError) as caught:

@@ -197,6 +197,19 @@ def test_a_study_at_work_is_not_deleted(url: str, capsys: pytest.CaptureFixture[
         assert len(store.trials("study")) == 3
 
 
+def test_a_study_at_work_on_a_machine_whose_clock_is_behind_is_not_deleted(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    with Store.open(url) as store:
+        behind = now() - timedelta(minutes=2)
+        store.update_study("study", driver="other/boot/pid:[1] 1 abc", heartbeat_at=behind, ended_at=None)
+        beats = (store.update_study("study", heartbeat_at=behind + timedelta(seconds=5)) for _ in range(1))
+        monkeypatch.setattr("tuning.books.driver.time.sleep", lambda _: next(beats))
+        assert main(["delete", "--study", "study", "--store", url, "--yes"]) == 2
+        assert "study 'study' has a driver at work" in capsys.readouterr().err
+        assert len(store.trials("study")) == 3
+
+
 @pytest.mark.parametrize(("answer", "code", "is_left"), [("y", 0, False), ("n", 1, True), ("", 1, True)])
 def test_on_a_terminal_it_is_asked_for(
     url: str, answer: str, code: int, is_left: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

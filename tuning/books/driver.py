@@ -6,13 +6,16 @@ import socket
 import threading
 import time
 import uuid
-from datetime import datetime
 from pathlib import Path
 
 from tuning.errors import SearchError
-from tuning.store import LIVE_SECONDS, Store, StoreError, now
+from tuning.store import LIVE_SECONDS, Heard, Store, StoreError, now
 
 logger = logging.getLogger(__name__)
+
+_MOST_APART_SECONDS = 600.0
+"""The clocks of two machines are taken to be no further apart: a heartbeat older than this is a dead driver's."""
+_LISTEN_SECONDS = 0.5
 
 
 def _namespace() -> str:
@@ -50,21 +53,11 @@ def claim(store: Store, study_name: str, driver: str, live_seconds: float = LIVE
     A driver that was killed on this machine is known to be gone; the silence of any other is waited for.
 
     Raises:
-        SearchError: another driver's heartbeat goes on.
+        SearchError: another driver's heart beats.
     """
-    first, bearer = _heartbeat(store, study_name)
-    if is_surely_dead(bearer):
-        store.release_study(study_name, bearer)
-    told = False
-    while not store.claim_study(study_name, driver, live_seconds):
-        beat, _ = _heartbeat(store, study_name)
-        age = (now() - beat).total_seconds() if beat else 0
-        if beat != first:
-            raise SearchError(f"study {study_name!r} has a driver at work, alive {age:.0f} s ago: wait for its end")
-        if not told:
-            logger.info("the driver of %s was alive %.0f s ago; watching it for %.0f s", study_name, age, live_seconds)
-            told = True
-        time.sleep(0.5)
+    heard, is_alive = _listen(store, study_name, live_seconds)
+    if is_alive or not store.claim_study(study_name, driver, heard):
+        raise SearchError(f"study {study_name!r} has a driver at work, whose heart beats: wait for its end")
 
 
 def is_at_work(store: Store, study_name: str, live_seconds: float = LIVE_SECONDS) -> bool:
@@ -72,20 +65,33 @@ def is_at_work(store: Store, study_name: str, live_seconds: float = LIVE_SECONDS
 
     That takes five seconds with a living driver, and `live_seconds` at most. Nothing is written.
     """
-    first, bearer = _heartbeat(store, study_name)
-    if is_surely_dead(bearer):
-        return False
-    beat = first
-    while beat is not None and beat == first and (now() - beat).total_seconds() < live_seconds:
-        time.sleep(0.5)
-        beat, _ = _heartbeat(store, study_name)
-    return beat is not None and beat != first
+    return _listen(store, study_name, live_seconds)[1]
 
 
-def _heartbeat(store: Store, study_name: str) -> tuple[datetime | None, str | None]:
-    """When a driver was alive last, and which."""
-    row = store.study(study_name) or {}
-    return row.get("heartbeat_at"), row.get("driver")
+def _listen(store: Store, study_name: str, live_seconds: float) -> tuple[Heard, bool]:
+    """The last heartbeat in a study's row, and whether another one followed while we listened.
+
+    `live_seconds` of our own clock are listened for: the one by which a heartbeat is dated may be wrong, or ours.
+    """
+    first = store.heartbeat(study_name)
+    if first.at is None or is_surely_dead(first.driver):
+        return first, False
+    age_seconds = (now() - first.at).total_seconds()
+    if age_seconds > _MOST_APART_SECONDS:
+        return first, False
+    logger.info("the driver of %s was alive %.0f s ago; watching it for %.0f s", study_name, age_seconds, live_seconds)
+    until = time.monotonic() + live_seconds
+    while time.monotonic() < until:
+        time.sleep(_LISTEN_SECONDS)
+        last = store.heartbeat(study_name)
+        if last != first:
+            return last, last.at is not None  # it has let go of the study where there is none
+    return first, False
+
+
+def _clocks() -> tuple[float, float]:
+    """Seconds of two clocks: one that nobody sets, and one that goes on while the machine is suspended."""
+    return time.monotonic(), time.time()
 
 
 class Heartbeat:
@@ -101,7 +107,7 @@ class Heartbeat:
         self._study_name = study_name
         self._driver = driver
         self._is_over = threading.Event()
-        self._beaten_at = time.monotonic()
+        self._beaten_at = _clocks()
         self._thread = threading.Thread(target=self._go_on, name="heartbeat", daemon=True)
         self.was_taken_over = False
         """Whether another driver has claimed the study, since this one was silent for too long: nothing is to be
@@ -118,7 +124,7 @@ class Heartbeat:
         Raises:
             StoreError: the store is away.
         """
-        if time.monotonic() - self._beaten_at > LIVE_SECONDS / 2:
+        if max(late - early for late, early in zip(_clocks(), self._beaten_at, strict=True)) > LIVE_SECONDS / 2:
             self._beat()
 
     def require_mine(self) -> None:
@@ -145,7 +151,7 @@ class Heartbeat:
     def _beat(self) -> None:
         if self.was_taken_over:
             return
-        asked_at = time.monotonic()
+        asked_at = _clocks()
         self.was_taken_over = not self._store.beat(self._study_name, self._driver)
         self._beaten_at = asked_at
 

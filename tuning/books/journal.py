@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,6 @@ from tuning.planning.limits import broken, excesses
 from tuning.planning.spec import Limits
 from tuning.schema import (
     CANCELLED,
-    COMPLETE,
     CUT_OFF,
     FAIL,
     INVALID,
@@ -79,8 +78,12 @@ class Journal:
         """Whether another driver works on the study: what is still to be written is dropped."""
         return self._heartbeat is not None and self._heartbeat.was_taken_over
 
-    def load(self) -> None:
-        """Take over the trials that earlier drivers of the study have written."""
+    def load(self, awaited: Collection[int] = ()) -> None:
+        """Take over the trials that earlier drivers of the study have written.
+
+        Args:
+            awaited: numbers of those from whose checkpoints others are enqueued to go on.
+        """
         for row in self._store.trials(self.study_name).replace({np.nan: None}).to_dict("records"):
             same = ("number", "params", "state", "reason", "error", "started_at", "ended_at")
             whole = ("best_epoch", "retry_of", "pruned_epoch")
@@ -95,8 +98,10 @@ class Journal:
                 record.epoch_seconds = {0: row["value"]}
             elif row["name"] == PARAMETERS:
                 record.parameters = int(row["value"])
-        for number in [number for number, record in self.records.items() if record.state in (COMPLETE, PRUNED)]:
-            self._drop_checkpoints(number)
+        wanted = {*awaited, *(earlier for number in awaited for earlier in ancestors(self.records, number))}
+        for number, record in self.records.items():
+            if number not in wanted and record.state != RUNNING and record.reason not in CUT_OFF:
+                self._drop_checkpoints(number)
         self._disk.tidy(self.records)
 
     def trial_id(self, number: int) -> str:
@@ -211,26 +216,42 @@ class Journal:
         record.parameters = result.get(PARAMETERS, record.parameters)
 
     def flush(self) -> bool:
-        """Write what waits, in order; whether all of it is written."""
-        while self._queue and time.monotonic() >= self._retry_at and not self.was_taken_over:
-            try:
-                if self._heartbeat is not None:
-                    self._heartbeat.renew_after_silence()
-                    if self.was_taken_over:
-                        break
-                self._queue[0]()
-            except (UpdateFinishedTrialError, *DATABASE_AWAY) as error:
-                if not _is_for_good(error):
-                    self._wait(error)
-                    return False
-                logger.error("this cannot be written and is left out: %s", error)
-            self._queue.popleft()
-            if self._retry_at:
-                logger.info("the store is back")
-                self._retry_at = 0.0
+        """Write what waits, in order; whether all of it is written and the study is still this driver's.
+
+        False says that nothing else may be written either, such as a proposal to Optuna's tables.
+        """
+        if time.monotonic() < self._retry_at:
+            return False
+        try:
+            while self._is_mine() and self._queue:
+                self._write_first()
+        except DATABASE_AWAY as error:
+            self._wait(error)
+            return False
         if self.was_taken_over:
             self._queue.clear()
-        return not self._queue
+            return False
+        if self._retry_at:
+            logger.info("the store is back")
+            self._retry_at = 0.0
+        return True
+
+    def _is_mine(self) -> bool:
+        if self._heartbeat is not None:
+            self._heartbeat.renew_after_silence()
+        return not self.was_taken_over
+
+    def _write_first(self) -> None:
+        """Raises only where the database is away: whatever else goes wrong would hold up all later writes for good."""
+        try:
+            self._queue[0]()
+        except (UpdateFinishedTrialError, *DATABASE_AWAY) as error:
+            if not _is_for_good(error):
+                raise
+            logger.error("this cannot be written and is left out: %s", error)
+        except Exception:
+            logger.exception("this cannot be written and is left out")
+        self._queue.popleft()
 
     def _wait(self, error: Exception) -> None:
         if not self._retry_at:
@@ -238,14 +259,14 @@ class Journal:
         self._retry_at = time.monotonic() + _RETRY_SECONDS
 
     def close(self, timeout_seconds: float = 60.0) -> None:
-        """Write what waits.
+        """Write what waits; nothing where another driver has taken the study over.
 
         Raises:
             StoreError: the store did not come back in time.
         """
         self._write(lambda: self._disk.keep_to_budget(self.records))  # Ray has written its last, too
         deadline = time.monotonic() + timeout_seconds
-        while not self.flush():
+        while not self.flush() and not self.was_taken_over:
             if time.monotonic() > deadline:
                 raise StoreError(f"the store did not come back, {len(self._queue)} writes are lost: resume the study")
             time.sleep(_RETRY_SECONDS / 4)

@@ -62,7 +62,7 @@ class Disk:
         self._without_model: set[int] = set()
         """Trials whose model is deleted."""
         self._budget_is_stated = False
-        self._is_over_budget = False
+        self._is_told_over_budget = False
         """Whether it was said that the budget cannot be kept."""
         self._looked_at = -math.inf
         self._own = re.compile(rf"{re.escape(study_name)}\.(\d+)(\.parquet|\.json)?")
@@ -139,13 +139,13 @@ class Disk:
             which = f"model{'s' * (len(going) > 1)} of trial{'s' * (len(going) > 1)} {', '.join(map(str, going))}"
             text = "the disk budget of %s: %s were used, without the %s it is %s"
             logger.info(text, size_text(budget), size_text(used), which, size_text(left))
-        if left > budget and not self._is_over_budget:
+        if left > budget and not self._is_told_over_budget:
+            self._is_told_over_budget = True
             logger.warning(
                 "the disk budget of %s cannot be kept: %s are used with no model but the best one's and those at work; "
                 "give a larger --disk-budget with --resume, or a smaller --concurrency",
                 *(size_text(budget), size_text(left)),
             )
-        self._is_over_budget = left > budget
 
     def _used(self) -> tuple[dict[int, int], int]:
         """Bytes of the models that are there, by number of their trials, and of all that counts for the budget."""

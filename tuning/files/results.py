@@ -1,7 +1,8 @@
 """The files of a study under its storage path, named by trial: what the dashboard and a user read."""
 
 import json
-import re
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from io import BytesIO
 
@@ -42,20 +43,25 @@ def final_results_name(model_name: str) -> str:
     return f"{model_name}.parquet"
 
 
-def keep_best_final(storage: Storage, trial_id: str, maximize: bool) -> str | None:
-    """Delete the models of a finalist but the one with the best validation value; gives its name, None without one.
+def best_final(storage: Storage, trial_id: str, seeds: Iterable[int], maximize: bool) -> str | None:
+    """Name of a finalist's model with the best validation value among those of some seeds, None where there is none.
 
     Never by test: what is chosen by it could not be reported by it.
+
+    Args:
+        seeds: those whose model was written to its end.
     """
-    mine = re.compile(rf"{re.escape(trial_id)}\.seed-\d+")
-    names = [f"{FINALS}/{name}" for name in storage.names(FINALS) if mine.fullmatch(name)]
-    values = {name: json.loads(storage.read(f"{name}/{MODEL}.json"))["best_value"] for name in names}
-    if not values:
-        return None
-    best = (max if maximize else min)(values, key=lambda name: values[name])
-    for name in values.keys() - {best}:
+    values = dict[str, float]()
+    for name in (final_model_name(trial_id, seed) for seed in seeds):
+        with suppress(FileNotFoundError):  # no room for it, or its deleting was cut off
+            values[name] = json.loads(storage.read(f"{name}/{MODEL}.json"))["best_value"]
+    return (max if maximize else min)(values, key=lambda name: values[name], default=None)
+
+
+def keep_only_final(storage: Storage, best: str, trial_id: str, seeds: Iterable[int]) -> None:
+    """Delete the models of a finalist's other seeds, and what is left of them where that was cut off."""
+    for name in {final_model_name(trial_id, seed) for seed in seeds} - {best}:
         storage.delete(name)
-    return best
 
 
 def stacks_name(trial_id: str, driver: str) -> str:

@@ -16,7 +16,7 @@ import torch
 from rich.console import Console
 
 from tuning.books.driver import DRIVER
-from tuning.files.results import keep_best_final
+from tuning.files.results import best_final, keep_only_final
 from tuning.finals.finalists import (
     FinalRun,
     choose,
@@ -33,6 +33,7 @@ from tuning.finals.runs import run_finals
 from tuning.nodes.address import cluster_address
 from tuning.nodes.capacity import Node
 from tuning.nodes.cluster import available, require_device, require_resources, start_ray
+from tuning.nodes.job import require_unrecorded_password
 from tuning.nodes.provenance import core_count
 from tuning.planning.spec import Spec
 from tuning.quiet import ConsoleLog, silence_loggers
@@ -47,11 +48,10 @@ OK, SOME_FAILED = 0, 1
 class _Driver:
     """Hears of the runs, writes their looks down, and shows how far they are."""
 
-    def __init__(self, ledger: Ledger, progress: FinalProgress, study: StoredStudy):
+    def __init__(self, ledger: Ledger, progress: FinalProgress):
         self.failures: list[dict[str, Any]] = []
         self._ledger = ledger
         self._progress = progress
-        self._study = study
 
     def tick(self) -> None:
         self._ledger.beat()
@@ -63,7 +63,6 @@ class _Driver:
         self._ledger.write(run, metrics)
         if not_kept:
             logger.warning("the model or the per-user results of %s are not kept: %s", run, not_kept)
-        _kept_model(self._study, run.finalist.trial_id)
         self._progress.ended(run)
 
     def failed(self, run: FinalRun, reason: str, error: str) -> None:
@@ -80,6 +79,7 @@ def finalize(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -
         AthweError, StoreError: what the user can mend.
     """
     silence_loggers()
+    require_unrecorded_password(arguments.store, arguments.address)
     with Store.open(arguments.store, read_only=True) as store:
         study = read_study(store, arguments.study)
         looks = store.test_evaluations(study.name)
@@ -95,7 +95,7 @@ def finalize(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -
     keys = shown_metrics(spec.objective)
     found = results(finalists, comparable_looks(looks, spec.config.mask_seen), keys)
     for one in found:
-        one["model"] = _kept_model(study, one["trial_id"])
+        one["model"] = _kept_model(study, one["trial_id"], one["seeds"])
     print_report(console, spec, found, keys, len(looks), failures)
     if arguments.json:
         print(json_line(spec, found, len(looks), failures, {"store": display_url(arguments.store)}))
@@ -123,18 +123,23 @@ def _run_missing(
         with Store.open(arguments.store) as store, Ledger(store, study.name, DRIVER, facts) as ledger:
             runs = missing(ledger.looks())  # another driver may have been at work until now
             with FinalProgress(console, spec.objective, len(runs), spec.config.epochs) as progress:
-                driver = _Driver(ledger, progress, study)
+                driver = _Driver(ledger, progress)
                 run_finals(runs, dataset, spec.config, driver, storage=study.storage, **share)
             return ledger.looks(), driver.failures
     finally:
         ray.shutdown()
 
 
-def _kept_model(study: StoredStudy, trial_id: str) -> str | None:
-    """Where the model of a finalist's best seed is, the others' being deleted; None where there is none."""
+def _kept_model(study: StoredStudy, trial_id: str, seeds: Sequence[int]) -> str | None:
+    """Where the model of a finalist's best seed on record is, the others' being deleted; None where there is none.
+
+    A seed that is not on record may be one whose model another finalisation is just writing.
+    """
     storage = study.storage
     try:
-        name = keep_best_final(storage, trial_id, study.spec.direction == "maximize")
+        name = best_final(storage, trial_id, seeds, study.spec.direction == "maximize")
+        if name is not None:
+            keep_only_final(storage, name, trial_id, seeds)
     except OSError as error:
         logger.warning("cannot look for the model of %s in %s: %s", trial_id, storage.url, error)
         return None

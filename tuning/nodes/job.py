@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError
 
 from athwe.data.demo import DEMO
-from tuning.connection import display_url
+from tuning.connection import display_url, has_password, parse_url
 from tuning.errors import SearchError
+from tuning.nodes.address import wanted_address
 
 _JOB_CONFIG = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Set, to this name's content, in the process that `ray job submit` starts, and nowhere else."""
@@ -71,6 +71,23 @@ def require_lasting(job: Job, store: str, storage_path: str | None, *, is_resume
         )
 
 
+def require_unrecorded_password(store: str, address: str | None) -> None:
+    """Ray notes the command line of whoever attaches to a cluster, for all who may look at its jobs.
+
+    Args:
+        store: the store's URL, as given.
+        address: of a cluster, as given.
+
+    Raises:
+        SearchError: the command line holds a password, and there is a cluster to note it.
+    """
+    if has_password(store) and (current_job() or wanted_address(address)):
+        raise SearchError(
+            f"the password in --store {display_url(store)} would stand in the cluster's job record: leave it out, and "
+            "have it in PGPASSWORD or ~/.pgpass where the driver runs"
+        )
+
+
 def lasting_dataset_root(job: Job, flags: Mapping[str, Any], storage_path: str) -> str:
     """The folder of data sets; `demo`, which is generated, goes beside the study's results where none is given.
 
@@ -92,7 +109,7 @@ def lasting_dataset_root(job: Job, flags: Mapping[str, Any], storage_path: str) 
 def _sqlite_file(url: str) -> str | None:
     """The file of a SQLite URL; None for other databases and for what the store itself refuses."""
     try:
-        parsed = sa.make_url(url)
+        parsed = parse_url(url)
     except ArgumentError:
         return None
     return parsed.database if parsed.get_backend_name() == "sqlite" else None

@@ -8,6 +8,7 @@ from typing import Any
 from athwe.config import Config
 from athwe.config_files import load_config
 from athwe.data import Dataset, load_dataset
+from athwe.errors import AthweError
 from tuning.errors import SearchError
 from tuning.nodes.provenance import git_sha, hardware, package_versions
 from tuning.planning.inert import inert_parameters, labelled_items
@@ -115,16 +116,16 @@ def matching_study(
         is_taken: whether another driver works on a study, which is passed over then.
 
     Raises:
-        SearchError: there is none; the difference to the first one.
-        AthweError: its data set or files cannot be used any more.
+        AthweError: there is none; why the first one does not do: its difference, or that its data set or files cannot
+            be used any more.
     """
-    refusal: SearchError | None = None
+    refusal: AthweError | None = None
     taken: list[str] = []
     for row in rows:
-        plan = make_plan(row["spec"]["flags"] | given)
         try:
+            plan = make_plan(row["spec"]["flags"] | given)
             require_same_study(row, plan.spec(row["study_name"], 1, 0))
-        except SearchError as error:
+        except AthweError as error:
             refusal = refusal or error
             continue
         if is_taken is None or not is_taken(row["study_name"]):

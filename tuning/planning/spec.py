@@ -136,6 +136,8 @@ class Spec(Section):
     """An epoch that takes longer than this hangs."""
     disk_budget_bytes: Positive | None = None
     """Most that models, per-user results and training states may take together."""
+    first_params: list[dict[str, Any]] = Field(default_factory=list)
+    """What a new study tries first, beside the configuration at hand."""
     flags: dict[str, Any] = Field(default_factory=dict)
     """Command line flags as given, so that the study can be resumed by its name alone."""
     git_sha: str | None = None

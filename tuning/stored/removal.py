@@ -11,7 +11,6 @@ import optuna
 from optuna.storages import RDBStorage
 from pyarrow import ArrowException
 
-from tuning.books.driver import DRIVER, is_surely_dead
 from tuning.errors import SearchError
 from tuning.files.results import DIAGNOSTICS, FINALS, MODELS, RECOMMENDATIONS, log_name, ray_name
 from tuning.files.storage import Storage
@@ -104,19 +103,6 @@ def at_work(study_name: str) -> SearchError:
     """The refusal of a study that a search works on."""
     age = f"alive less than {LIVE_SECONDS:.0f} s ago"
     return SearchError(f"study {study_name!r} has a driver at work, {age}: stop it, and wait for that time")
-
-
-def claim_for_removal(store: Store, study_name: str) -> None:
-    """Make sure that no search works on the study, nor begins to.
-
-    Raises:
-        SearchError: one is at work.
-    """
-    bearer = (store.study(study_name) or {}).get("driver")
-    if is_surely_dead(bearer):
-        store.release_study(study_name, bearer)
-    if not store.claim_study(study_name, DRIVER, LIVE_SECONDS):
-        raise at_work(study_name)
 
 
 def remove_rows(store: Store, url: str, study_name: str) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import optuna
 from optuna.storages import RDBStorage
@@ -35,8 +34,6 @@ class Session:
     storage: Storage
     heartbeat: Heartbeat
     is_resumed: bool
-    first_params: list[dict[str, Any]]
-    """What a new study tries first, beside the configuration at hand."""
     trainable: type[tune.Trainable] = TrialWorker
 
 
@@ -84,7 +81,7 @@ def require_new(store: Store, tables: RDBStorage, name: str) -> None:
 
 
 def open_study(session: Session) -> SearchStudy:
-    """Our study row, then Optuna's study with trial 0 enqueued; a study that was cut off in between is mended here."""
+    """Our study row, then Optuna's study with what is tried first; one that was cut off in between is mended here."""
     spec, plan = session.spec, session.plan
     if not session.is_resumed:
         session.store.create_study(
@@ -114,13 +111,14 @@ def open_study(session: Session) -> SearchStudy:
         load_if_exists=session.is_resumed,
     )
     study = SearchStudy(spec.study, session.tables)
-    trials = len(study.get_trials(deepcopy=False))
+    trials = study.get_trials(deepcopy=False)
     # A resumed study needs another random stream, or it would draw its first trials again.
-    study.sampler = make_sampler(spec.settings.sampler, spec.config.seed + trials)
-    if not trials:
-        at_hand = spec.settings.space.of(spec.config)
-        for params in [at_hand, *(params for params in session.first_params if params != at_hand)]:
+    study.sampler = make_sampler(spec.settings.sampler, spec.config.seed + len(trials))
+    enqueued = [trial.system_attrs.get("fixed_params") for trial in trials]
+    for params in [spec.settings.space.of(spec.config), *spec.first_params]:
+        if params not in enqueued:
             study.enqueue_trial(params)
+            enqueued.append(params)
     return study
 
 

@@ -44,6 +44,8 @@ def require_fitting(arguments: argparse.Namespace) -> None:
     goes_on = arguments.resume or arguments.extend
     if arguments.extend and not arguments.study:
         raise SearchError("--extend needs --study, the name of the study to go on with")
+    if arguments.extend and arguments.trials:
+        raise SearchError("--extend adds to the trials there are, --trials says how many in all: leave one of them out")
     if arguments.retry_failed and not goes_on:
         raise SearchError("--retry-failed goes with --resume: a new study has no failed trials")
     if arguments.warm_start and goes_on:

@@ -79,6 +79,12 @@ def _note_checkpoint(
         store.save_trial({"trial_id": f"{study.study_name}.{number}", "checkpoint": checkpoint})
 
 
+def awaited(study: Study) -> set[int]:
+    """Numbers of the trials from whose checkpoints others are enqueued to go on."""
+    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    return {trial.user_attrs[RETRY_OF] for trial in waiting if trial.user_attrs.get(RESUME_CHECKPOINT)}
+
+
 def finished_count(study: Study) -> int:
     """How many of the trials asked for are done, as Optuna's tables have it."""
     counted = asked_for(_records(study.get_trials(deepcopy=False)))

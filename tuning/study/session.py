@@ -25,7 +25,7 @@ from tuning.findings.summary import failures, json_line, next_commands, print_fi
 from tuning.nodes.address import cluster_address
 from tuning.nodes.capacity import Node
 from tuning.nodes.cluster import available, start_ray
-from tuning.nodes.job import current_job, lasting_dataset_root, require_lasting
+from tuning.nodes.job import current_job, lasting_dataset_root, require_lasting, require_unrecorded_password
 from tuning.nodes.preflight import require_ready_nodes
 from tuning.nodes.provenance import core_count
 from tuning.planning.plan import Plan, make_plan
@@ -38,7 +38,7 @@ from tuning.sharing.share_out import settle, share_out
 from tuning.store import Store, display_url, now
 from tuning.study.opening import Session, make_storage, open_study, removed_if_unused, require_new
 from tuning.study.request import absolute, find_earlier, first_params, given_flags, require_fitting
-from tuning.study.resume import finished_count, requeue_unfinished
+from tuning.study.resume import awaited, finished_count, requeue_unfinished
 from tuning.training.trial import TrialWorker
 
 logger = logging.getLogger(__name__)
@@ -65,6 +65,7 @@ def search(
     """
     started = time.monotonic()
     silence_loggers()
+    require_unrecorded_password(arguments.store, arguments.address)
     earlier, plan = _planned(arguments)
     name = earlier["study_name"] if earlier else study_name(arguments.study, plan.dataset.name)
     address = cluster_address(arguments.address)
@@ -75,7 +76,7 @@ def search(
         tables = open_tables(arguments.store)
         if earlier is None:
             require_new(store, tables, name)
-        first = first_params(arguments, store, plan)
+        first = earlier["spec"].get("first_params", []) if earlier else first_params(arguments, store, plan)
         if earlier:
             log.open_up()  # it may have to wait, and says so
             claim(store, name, DRIVER)
@@ -86,9 +87,9 @@ def search(
             start_ray(address)
             share = share_out(plan, available())
             require_ready_nodes(storage.url, cpus=share.cpus_per_trial, gpus=share.gpus_per_trial)
-            spec = plan.spec(name, *settle(plan, share))
+            spec = plan.spec(name, *settle(plan, share)).model_copy(update={"first_params": first})
             log.open_up()
-            session = Session(spec, plan, store, tables, storage, heartbeat, earlier is not None, first, trainable)
+            session = Session(spec, plan, store, tables, storage, heartbeat, earlier is not None, trainable)
             return _run(session, arguments, console, started)
         finally:
             heartbeat.end()
@@ -122,7 +123,7 @@ def _run(session: Session, arguments: argparse.Namespace, console: Console, star
     names = spec.settings.space.root.keys()
     requeue_unfinished(session.store, study, names, disk.usable_checkpoint, arguments.retry_failed)
     journal = Journal(session.store, study, list(spec.objectives), disk, spec.settings.limits, session.heartbeat)
-    journal.load()
+    journal.load(awaited(study))
     earlier = reports_of(session.store, spec.study, spec.objective) if session.is_resumed else []
     stop = StopRequest(spec.time_budget_seconds, journal)
     remaining = spec.settings.trials - finished_count(study)

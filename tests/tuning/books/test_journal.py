@@ -228,12 +228,34 @@ def test_a_driver_that_was_silent_asks_whether_the_study_is_still_its_own_before
     journal = Journal(store, study, [OBJECTIVE], disk_at(tmp_path), heartbeat=Heartbeat(store, "s", "mine"))
     number = run(journal, study, 0.1)
     store.update_study("s", driver="another")
-    later = time.monotonic() + LIVE_SECONDS
-    monkeypatch.setattr("tuning.books.driver.time.monotonic", lambda: later)
+    silent_until(time.monotonic() + LIVE_SECONDS, monkeypatch)
     journal.reported(number, epoch(2, 0.2, 2, 0.2))
     assert journal.was_taken_over
     assert store.metrics([journal.trial_id(number)], "valid", ["ndcg@10"])["epoch"].tolist() == [1]
     assert list(study.trials[number].intermediate_values) == [1]
+
+
+def test_nothing_waits_and_still_a_driver_that_was_silent_asks_before_it_goes_on(
+    store: UnreliableStore, study: optuna.Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    store.update_study("s", driver="mine")
+    journal = Journal(store, study, [OBJECTIVE], disk_at(tmp_path), heartbeat=Heartbeat(store, "s", "mine"))
+    assert journal.flush()
+    silent_until(time.monotonic() + LIVE_SECONDS, monkeypatch)
+    monkeypatch.setattr("tuning.books.journal._RETRY_SECONDS", 0.0)
+    store.is_away = True
+    assert not journal.flush(), "whose the study is by now cannot be known"
+    store.is_away = False
+    assert journal.flush(), "it is its own still"
+    store.update_study("s", driver="another")
+    silent_until(time.monotonic() + LIVE_SECONDS, monkeypatch)
+    assert not journal.flush() and not journal.flush()
+    journal.close(timeout_seconds=0.0)
+    assert journal.was_taken_over
+
+
+def silent_until(later: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuning.books.driver.time.monotonic", lambda: later)
 
 
 def test_what_can_never_be_written_holds_up_nothing(journal: Journal, study: optuna.Study, store: Store):
@@ -243,6 +265,17 @@ def test_what_can_never_be_written_holds_up_nothing(journal: Journal, study: opt
     journal.reported(number, epoch(2, 0.2, 2, 0.2))  # Optuna refuses it: the trial has ended there
     assert journal.flush()
     assert store.metrics(["s.0"], "valid", ["ndcg@10"])["value"].tolist() == [0.1, 0.2]
+
+
+def test_an_error_that_is_not_the_database_s_holds_up_nothing_and_is_told_with_its_place(
+    journal: Journal, study: optuna.Study, store: Store, caplog: pytest.LogCaptureFixture
+):
+    number = run(journal, study, 0.1)
+    journal._write(lambda: store.save_metrics("s.0", 2, {"valid/ndcg@10": "no number"}))  # type: ignore[dict-item]
+    journal.ended(number, Ending(COMPLETE))
+    assert journal.flush()
+    assert both(store, study, number)[0]["state"] == COMPLETE
+    assert "left out" in caplog.text and "Traceback" in caplog.text and "in save_metrics" in caplog.text
 
 
 def store_row(store: Store) -> dict:

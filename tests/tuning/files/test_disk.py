@@ -204,8 +204,15 @@ def test_a_disk_budget_that_cannot_be_kept_is_said_once_and_costs_no_training_st
     best, running = run(journal, study, 0.5), run(journal, study, 0.1)
     put_trial(disk, best)
     states = [put_trial(disk, running)]
-    for _ in range(3):
+    for index in range(5):
         disk._looked_at = -float("inf")
+        if index == 2:
+            disk.storage.delete("models/s.0")
+            disk.storage.delete("ray")  # within the budget for a moment
+            assert disk._used()[1] <= 1500
+        elif index == 3:
+            put_trial(disk, best)
+            put_trial(disk, running)
         journal.checkpointed(running, states[0])
     journal.ended(best, Ending(COMPLETE))
     assert disk.storage.names("models") == ["s.0", "s.1"]

@@ -1,4 +1,4 @@
-from datetime import timedelta
+import time
 from pathlib import Path
 
 import pytest
@@ -37,11 +37,11 @@ def test_a_second_driver_is_refused_while_the_first_lives(store: Store, monkeypa
 
 def test_a_dead_driver_s_study_is_taken_over_when_it_has_been_silent(store: Store, monkeypatch: pytest.MonkeyPatch):
     Ledger(store, "s", "here:1", FACTS).__enter__()
-    slept = []
+    began, slept = time.monotonic(), []
 
     def later(seconds: float) -> None:
         slept.append(seconds)
-        monkeypatch.setattr("tuning.store.now", lambda: now() + timedelta(seconds=31))
+        monkeypatch.setattr(module.time, "monotonic", lambda: began + 31)
 
     monkeypatch.setattr(module.time, "sleep", later)
     with Ledger(store, "s", "here:2", FACTS):

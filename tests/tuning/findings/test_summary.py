@@ -141,6 +141,7 @@ def test_the_commands_are_read_as_they_are_printed():
     [
         "postgresql+psycopg://me:geheim@db:5433/athwe?sslmode=require",
         "postgresql+psycopg://me@db:5433/athwe?sslmode=require&password=geheim",
+        "postgresql+psycopg://me@db:5433/athwe?sslmode=require&sslpassword=geheim",
     ],
 )
 def test_a_password_is_neither_shown_nor_printed_as_stars_that_do_not_work(url: str):

@@ -1,6 +1,7 @@
 """What must outlive a Ray job, by rule; a real job is in test_cluster_whole_path.py."""
 
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 from ray._private.runtime_env.packaging import create_package
 
 from tuning.errors import SearchError
-from tuning.nodes.job import Job, current_job, lasting_dataset_root, require_lasting
+from tuning.finalize import main as finalize
+from tuning.nodes.job import Job, current_job, lasting_dataset_root, require_lasting, require_unrecorded_password
+from tuning.search import main as search
 
 ROOT = Path(__file__).resolve().parents[3]
 POSTGRES = "postgresql+psycopg://athwe:secret@db/athwe"
@@ -36,7 +39,12 @@ def is_refused(job: Job, store: str, storage_path: str | None, is_resumed: bool)
 
 def test_what_lies_elsewhere_is_taken(job: Job, tmp_path: Path):
     outside = tmp_path / "results"
-    stores = (POSTGRES, f"sqlite:///{tmp_path}/athwe.db", "nonsense")  # the store itself refuses nonsense
+    stores = (
+        POSTGRES,
+        f"sqlite:///{tmp_path}/athwe.db",
+        "nonsense",
+        "postgresql://h:x/",
+    )  # the store refuses the last two
     taken = [(store, str(outside), False) for store in stores]
     taken += [
         (POSTGRES, "s3://bucket/results", False),
@@ -67,6 +75,31 @@ def test_what_would_vanish_is_refused(job: Job, store: str, storage_path: str | 
             job, store.format(job=folder), storage_path and storage_path.format(job=folder), is_resumed=False
         )
     assert message in str(caught.value) and "secret" not in str(caught.value)
+
+
+SECRETS = (POSTGRES, "postgresql+psycopg://athwe@db/athwe?password=secret", "postgresql://db/athwe?sslpassword=secret")
+REFUSAL = r"store .* would stand in the cluster's job record: leave it out, and have it in PGPASSWORD or ~/\.pgpass"
+
+
+@pytest.mark.parametrize("store", SECRETS)
+def test_a_password_is_not_told_to_a_cluster(monkeypatch: pytest.MonkeyPatch, store: str):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    for own_ray in (None, "local"):
+        require_unrecorded_password(store, own_ray)
+    require_unrecorded_password("postgresql+psycopg://athwe@db/athwe", "10.0.0.1:6379")
+    with pytest.raises(SearchError, match=REFUSAL) as caught:
+        require_unrecorded_password(store, "10.0.0.1:6379")
+    assert "secret" not in str(caught.value) and "\n" not in str(caught.value)
+    submitted = {"metadata": {"job_submission_id": "raysubmit_1"}}
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", json.dumps(submitted))
+    with pytest.raises(SearchError, match=REFUSAL):
+        require_unrecorded_password(store, "local")
+
+
+@pytest.mark.parametrize("command", [search, finalize])
+def test_both_commands_that_may_attach_to_a_cluster_refuse_it(command, capsys: pytest.CaptureFixture[str]):
+    assert command(["--study", "s", "--store", POSTGRES, "--address", "127.0.0.1:1"]) == 2
+    assert re.search(REFUSAL, capsys.readouterr().err)
 
 
 def test_data_is_named_and_the_generated_one_goes_to_the_results(job: Job, tmp_path: Path):

@@ -1,5 +1,8 @@
+import time
+
 import optuna
 import pytest
+from optuna.exceptions import StorageInternalError
 from ray import cloudpickle
 from ray.tune.search import Searcher
 from tiny_search import UnreliableStore
@@ -11,7 +14,7 @@ from tuning.planning.spec import SamplerSettings
 from tuning.proposing.proposals import RESUME_CHECKPOINT, RETRY_OF
 from tuning.proposing.sampler import OptunaSearcher, make_sampler
 from tuning.schema import COMPLETE, FAIL, INVALID, WORKER_LOST
-from tuning.store import Store
+from tuning.store import LIVE_SECONDS, Store
 from tuning.training.endings import Ending
 
 PAIRS = SearchSpace.model_validate(
@@ -82,6 +85,38 @@ def test_nothing_is_proposed_while_the_store_is_away(
     assert searcher.suggest("a") is None
     store.is_away = False
     assert searcher.suggest("a")["number"] == 0
+
+
+class CutOffStudy(optuna.Study):
+    """A study whose database can be cut off while a trial is drawn."""
+
+    is_away = False
+
+    def ask(self, *arguments, **options):
+        trial = super().ask(*arguments, **options)
+        if self.is_away:
+            raise StorageInternalError("away")
+        return trial
+
+
+def test_a_driver_that_was_taken_over_while_it_was_cut_off_leaves_the_other_s_trials_alone(
+    study: optuna.Study, store: UnreliableStore, journal: Journal, monkeypatch: pytest.MonkeyPatch
+):
+    cut_off = CutOffStudy("s", study._storage)
+    searcher = OptunaSearcher(cut_off, PAIRS, Config(moe_topk=1), journal)
+    cut_off.is_away = True
+    assert searcher.suggest("a") is None
+    store.update_study("s", driver="another")
+    cut_off.is_away = False
+    study.ask(PAIRS.distributions())  # the other's
+    later = time.monotonic() + LIVE_SECONDS
+    monkeypatch.setattr("tuning.books.driver.time.monotonic", lambda: later)
+    before = study.trials
+    assert searcher.suggest("a") is None and searcher.suggest("a") is None
+    assert [(each.state, each.user_attrs) for each in study.trials] == [
+        (each.state, each.user_attrs) for each in before
+    ]
+    assert store.trials("s").empty
 
 
 def test_tpe_knows_of_running_trials_and_repeats_with_its_seed():

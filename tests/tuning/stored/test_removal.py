@@ -14,7 +14,7 @@ from tuning.errors import SearchError
 from tuning.files.storage import Storage
 from tuning.schema import COMPLETE
 from tuning.store import Store
-from tuning.stored.removal import claim_for_removal, optuna_trials, own_files, remove_files, remove_rows
+from tuning.stored.removal import optuna_trials, own_files, remove_files, remove_rows
 from tuning.training.endings import Ending
 
 
@@ -155,16 +155,6 @@ def test_a_bucket_that_cannot_be_reached_is_one_line(store: Store, s3_bucket: st
     with pytest.raises(SearchError, match="cannot look at the files in s3://bucket/a.*; leave out --files") as caught:
         own_files(store, store.study("a") or {})
     assert "\n" not in str(caught.value)
-
-
-def test_a_study_at_work_cannot_be_claimed(store: Store, tmp_path: Path):
-    a_study(store, "a", tmp_path)
-    assert store.claim_study("a", "a driver", silent_seconds=30)
-    with pytest.raises(SearchError, match="study 'a' has a driver at work, alive less than 30 s ago"):
-        claim_for_removal(store, "a")
-    store.update_study("a", heartbeat_at=None)
-    claim_for_removal(store, "a")
-    assert not store.claim_study("a", "a driver", silent_seconds=30), "a search could begin while its rows go"
 
 
 def rows(database: Path) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """Which study a command line goes on with, and to how many trials."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Any
 
 import pytest
 from finished_study import SETTINGS, save_study, tiny_plan
+from tiny_search import write_tiny
 
+from athwe.errors import AthweError
 from tuning.books.driver import Heartbeat
 from tuning.errors import SearchError
 from tuning.planning.plan import Plan
@@ -92,7 +95,7 @@ def test_a_resume_of_a_finished_extension_that_is_cut_off_is_not_taken_for_it(fi
 def at_work(url: str, name: str) -> Iterator[None]:
     """A driver whose heart beats."""
     with Store.open(url) as store:
-        assert store.claim_study(name, f"driver of {name}", silent_seconds=30)
+        assert store.claim_study(name, f"driver of {name}", store.heartbeat(name))
         heartbeat = Heartbeat(store, name, f"driver of {name}")
         heartbeat.begin()
         try:
@@ -123,6 +126,20 @@ def test_a_resume_without_a_name_passes_over_studies_at_work(
             found(url, *flags)
         assert "\n" not in str(caught.value)
     assert found(url, *flags)[0]["study_name"] == "newer", "a driver that has let go is no obstacle"
+
+
+def test_a_study_whose_data_set_is_gone_does_not_keep_an_older_one_from_going_on(
+    tiny_root: Path, tmp_path: Path, url: str
+):
+    gone = write_tiny(tmp_path / "gone")
+    with Store.open(url) as store:
+        save_study(store, tiny_plan(tiny_root), tmp_path / "files", study_name="older")
+        save_study(store, tiny_plan(gone), tmp_path / "files", study_name="newer")
+    shutil.rmtree(gone / "tiny")
+    assert found(url, "--resume")[0]["study_name"] == "older"
+    for flags in (["--study", "newer"], ["--set", "beta=0.3", "--dataset", "tiny"]):
+        with pytest.raises(AthweError, match="gone"):
+            found(url, "--resume", *flags)
 
 
 def test_a_disk_budget_is_kept_by_a_resume_and_may_be_changed(finished: str):

@@ -5,7 +5,7 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import TrialState
-from tiny_search import OBJECTIVE, both, run
+from tiny_search import OBJECTIVE, both, disk_at, run
 
 from tuning.books.driver import claim
 from tuning.books.journal import Journal
@@ -18,12 +18,13 @@ from tuning.schema import (
     FAIL,
     INVALID,
     OUT_OF_MEMORY,
+    PRUNED,
     RUNNING,
     STORAGE_FULL,
     WORKER_LOST,
 )
 from tuning.store import Store, now
-from tuning.study.resume import finished_count, requeue_unfinished
+from tuning.study.resume import awaited, finished_count, requeue_unfinished
 from tuning.training.endings import Ending
 
 
@@ -79,6 +80,44 @@ def test_an_epoch_that_only_the_store_heard_of_reaches_optuna(journal: Journal, 
     requeue(store, study)
     told = study.trials[number].intermediate_values
     assert (told[epoch], max(told)) == (0.25, epoch)
+
+
+def test_a_resume_keeps_the_checkpoints_that_trials_go_on_from_and_no_others(
+    journal: Journal, study: optuna.Study, store: Store, tmp_path: Path
+):
+    """Killed after the endings were written, before the training states were deleted; one was lost, and again."""
+
+    def state(number: int) -> str:
+        path = tmp_path / "ray" / "s" / "driver" / f"trial-{number:05d}" / "checkpoint_000000"
+        path.mkdir(parents=True)
+        store.save_trial({"trial_id": f"s.{number}", "checkpoint": str(path)})
+        return str(path)
+
+    ends = [
+        Ending(COMPLETE),
+        Ending(PRUNED),
+        Ending(FAIL, DIVERGED),
+        Ending(FAIL, OUT_OF_MEMORY),
+        Ending(FAIL, CANCELLED),
+    ]
+    numbers = [run(journal, study, 0.1) for _ in (*ends, "lost")]
+    for number, ending in zip(numbers, ends, strict=False):
+        journal.ended(number, ending)
+    states = {number: state(number) for number in numbers}
+    cut, lost = numbers[-2:]
+    requeue(store, study, retry_failed=True)  # those that failed begin anew
+    again = lost
+    while study.trials[again].user_attrs.get(RETRY_OF) != lost:
+        again = study.ask({"beta": optuna.distributions.FloatDistribution(0, 1)}).number
+    journal.proposed(again, study.trials[again].params, retry_of=lost, checkpoint=states[lost])
+    requeue(store, study, retry_failed=True)
+    (goes_on,) = [one for one in waiting(study) if one[RETRY_OF] == again]
+    assert goes_on[RESUME_CHECKPOINT] == states[lost]
+    assert awaited(study) == {cut, again}
+    Journal(store, study, [OBJECTIVE], disk_at(tmp_path)).load(awaited(study))
+    assert {number for number, path in states.items() if Path(path).exists()} == {cut, lost}
+    kept = store.trials("s").set_index("number")["checkpoint"].dropna()
+    assert kept.to_dict() == {cut: states[cut], lost: states[lost], again: states[lost]}
 
 
 def test_resuming_twice_enqueues_once(journal: Journal, study: optuna.Study, store: Store):
@@ -140,8 +179,8 @@ def test_failed_trials_are_retried_from_their_start_when_asked_to(journal: Journ
 
 def test_a_driver_long_dead_or_gone_in_order_is_no_obstacle(store: Store):
     claim(store, "s", "me")
-    assert holder(store)[0] == "me" and not store.claim_study("s", "other", silent_seconds=30)
-    store.update_study("s", heartbeat_at=now() - timedelta(seconds=31))
+    assert holder(store)[0] == "me"
+    store.update_study("s", heartbeat_at=now() - timedelta(minutes=11))
     began = time.monotonic()
     claim(store, "s", "next")
     name, beat = holder(store)
