@@ -6,20 +6,17 @@ Writes wait in a queue while the database is away, in order, and are tried again
 import json
 import logging
 import math
-import time
-from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from optuna import Study
-from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
 from optuna.trial import TrialState
-from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 
 from tuning.books.driver import Heartbeat
 from tuning.books.record import TrialRecord
+from tuning.books.writes import WriteQueue
 from tuning.files.disk import Disk
 from tuning.files.results import copy_results
 from tuning.files.retention import ancestors
@@ -37,13 +34,10 @@ from tuning.schema import (
     RUNNING,
     TRAIN_SECONDS,
 )
-from tuning.store import Store, StoreError, now
+from tuning.store import Store, now
 from tuning.training.endings import Ending
 
 logger = logging.getLogger(__name__)
-
-DATABASE_AWAY = (StoreError, StorageInternalError, SQLAlchemyError)
-_RETRY_SECONDS = 1.0
 
 
 class Journal:
@@ -67,16 +61,14 @@ class Journal:
         self._objectives = list(objectives)
         self._disk = disk
         self._limits = limits or Limits()
-        self._heartbeat = heartbeat
+        self._writes = WriteQueue(heartbeat)
         row = store.study(study.study_name)
         self._created_at = now() if row is None else row["created_at"]
-        self._queue: deque[Callable[[], None]] = deque()
-        self._retry_at = 0.0
 
     @property
     def was_taken_over(self) -> bool:
         """Whether another driver works on the study: what is still to be written is dropped."""
-        return self._heartbeat is not None and self._heartbeat.was_taken_over
+        return self._writes.was_taken_over
 
     def load(self, awaited: Collection[int] = ()) -> None:
         """Take over the trials that earlier drivers of the study have written.
@@ -216,47 +208,8 @@ class Journal:
         record.parameters = result.get(PARAMETERS, record.parameters)
 
     def flush(self) -> bool:
-        """Write what waits, in order; whether all of it is written and the study is still this driver's.
-
-        False says that nothing else may be written either, such as a proposal to Optuna's tables.
-        """
-        if time.monotonic() < self._retry_at:
-            return False
-        try:
-            while self._is_mine() and self._queue:
-                self._write_first()
-        except DATABASE_AWAY as error:
-            self._wait(error)
-            return False
-        if self.was_taken_over:
-            self._queue.clear()
-            return False
-        if self._retry_at:
-            logger.info("the store is back")
-            self._retry_at = 0.0
-        return True
-
-    def _is_mine(self) -> bool:
-        if self._heartbeat is not None:
-            self._heartbeat.renew_after_silence()
-        return not self.was_taken_over
-
-    def _write_first(self) -> None:
-        """Raises only where the database is away: whatever else goes wrong would hold up all later writes for good."""
-        try:
-            self._queue[0]()
-        except (UpdateFinishedTrialError, *DATABASE_AWAY) as error:
-            if not _is_for_good(error):
-                raise
-            logger.error("this cannot be written and is left out: %s", error)
-        except Exception:
-            logger.exception("this cannot be written and is left out")
-        self._queue.popleft()
-
-    def _wait(self, error: Exception) -> None:
-        if not self._retry_at:
-            logger.warning("the store is away, the search goes on and keeps what it has to write: %s", error)
-        self._retry_at = time.monotonic() + _RETRY_SECONDS
+        """Write what waits; whether all of it is written and the study is still this driver's (`WriteQueue.flush`)."""
+        return self._writes.flush()
 
     def close(self, timeout_seconds: float = 60.0) -> None:
         """Write what waits; nothing where another driver has taken the study over.
@@ -265,15 +218,10 @@ class Journal:
             StoreError: the store did not come back in time.
         """
         self._write(lambda: self._disk.keep_to_budget(self.records))  # Ray has written its last, too
-        deadline = time.monotonic() + timeout_seconds
-        while not self.flush() and not self.was_taken_over:
-            if time.monotonic() > deadline:
-                raise StoreError(f"the store did not come back, {len(self._queue)} writes are lost: resume the study")
-            time.sleep(_RETRY_SECONDS / 4)
+        self._writes.finish(timeout_seconds)
 
     def _write(self, write: Callable[[], None]) -> None:
-        self._queue.append(write)
-        self.flush()
+        self._writes.add(write)
 
     def _save(self, number: int, **values: Any) -> None:
         row = self._row(number) | values
@@ -329,12 +277,3 @@ class Journal:
         told = [values[name] for name in self._objectives if name in values]
         is_whole = ending.state != FAIL and len(told) == len(self._objectives)
         self._tables.set_trial_state_values(key, TrialState[ending.state], told if is_whole else None)
-
-
-def _is_for_good(error: BaseException | None) -> bool:
-    """Whether trying again cannot help: it is no connection that fails, but what is written."""
-    while error is not None:
-        if isinstance(error, UpdateFinishedTrialError | IntegrityError | DataError | ProgrammingError):
-            return True
-        error = error.__cause__
-    return False

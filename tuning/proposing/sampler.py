@@ -14,7 +14,8 @@ from ray.tune.search import Searcher
 from athwe.config import Config
 from athwe.config_files import override_config
 from athwe.errors import ConfigError
-from tuning.books.journal import DATABASE_AWAY, Journal
+from tuning.books.journal import Journal
+from tuning.books.writes import DATABASE_AWAY
 from tuning.planning.space import SearchSpace
 from tuning.planning.spec import SamplerSettings
 from tuning.proposing.proposals import RESUME_CHECKPOINT, RETRY_OF, enqueue_unbegun

@@ -89,7 +89,7 @@ def test_what_is_in_flight_when_the_search_stops_is_cancelled(journal: Journal, 
 def test_every_row_arrives_when_the_store_comes_back(
     journal: Journal, study: optuna.Study, store: UnreliableStore, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("tuning.books.journal._RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("tuning.books.writes._RETRY_SECONDS", 0.0)
     number = run(journal, study, 0.1)
     store.is_away = True
     journal.reported(number, epoch(2, 0.2, 2, 0.2))
@@ -242,7 +242,7 @@ def test_nothing_waits_and_still_a_driver_that_was_silent_asks_before_it_goes_on
     journal = Journal(store, study, [OBJECTIVE], disk_at(tmp_path), heartbeat=Heartbeat(store, "s", "mine"))
     assert journal.flush()
     silent_until(time.monotonic() + LIVE_SECONDS, monkeypatch)
-    monkeypatch.setattr("tuning.books.journal._RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("tuning.books.writes._RETRY_SECONDS", 0.0)
     store.is_away = True
     assert not journal.flush(), "whose the study is by now cannot be known"
     store.is_away = False

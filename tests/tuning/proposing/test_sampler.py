@@ -79,7 +79,7 @@ def test_a_resumed_search_does_not_run_what_ran_before(study: optuna.Study, sear
 def test_nothing_is_proposed_while_the_store_is_away(
     searcher: OptunaSearcher, journal: Journal, store: UnreliableStore, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("tuning.books.journal._RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("tuning.books.writes._RETRY_SECONDS", 0.0)
     store.is_away = True
     journal._write(lambda: store.update_study("s", ended_at=None))
     assert searcher.suggest("a") is None
