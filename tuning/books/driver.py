@@ -76,7 +76,7 @@ def _listen(store: Store, study_name: str, live_seconds: float) -> tuple[Heard, 
     first = store.heartbeat(study_name)
     if first.at is None or is_surely_dead(first.driver):
         return first, False
-    age_seconds = (now() - first.at).total_seconds()
+    age_seconds = max((now() - first.at).total_seconds(), 0.0)  # its clock may be ahead of ours
     if age_seconds > _MOST_APART_SECONDS:
         return first, False
     logger.info("the driver of %s was alive %.0f s ago; watching it for %.0f s", study_name, age_seconds, live_seconds)
