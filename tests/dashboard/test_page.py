@@ -33,6 +33,7 @@ def test_the_page_listens_on_this_machine_only_wherever_it_is_started():
     settings = tomllib.loads((ROOT / "dashboard" / ".streamlit" / "config.toml").read_text())
     assert settings["server"] == {"address": "127.0.0.1", "headless": True}
     assert settings["browser"]["gatherUsageStats"] is False
+    assert settings["runner"]["magicEnabled"] is False, "a bare text in a script would show up on the page"
 
 
 def test_the_dashboard_loads_nothing_of_the_search(tmp_path):
