@@ -51,7 +51,7 @@ def _page(url: str, names: list[str]) -> None:
             st.radio, "View", "view", list(VIEWS), "studies",
             format_func=lambda name: f":material/{ICONS[name]}: {name.capitalize()}",
         )  # fmt: skip
-        every = data.refresh_seconds(data.study(url, study_name), len(data.trials(url, study_name)))
+        every = data.study_refresh_seconds(url, study_name)
         st.fragment(run_every=every)(_status)(url, study_name, every)
     st.title(view.capitalize(), anchor=False)
     import_module(f"dashboard.views.{VIEWS[view]}").show(url, study_name)

@@ -165,6 +165,11 @@ def refresh_seconds(study: dict, n_trials: int) -> float | None:
     return 3.0 if n_trials < 100 else 10.0 if n_trials < 1000 else 30.0
 
 
+def study_refresh_seconds(url: str, study_name: str) -> float | None:
+    """`refresh_seconds` of a study as it stands in the store."""
+    return refresh_seconds(study(url, study_name), len(trials(url, study_name)))
+
+
 def overview_refresh_seconds(frame: pd.DataFrame) -> float:
     """Seconds between two looks at the list of studies."""
     return 5.0 if ACTIVE in set(frame["activity"]) else 30.0

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+import pyarrow as pa
 
 from dashboard import results
+from dashboard.files import UnreadableFile
 from dashboard.labels import PALETTE, metric_label, trial_colours
 
 VALID, TEST = "valid", "test"
@@ -80,3 +82,15 @@ def coloured(chosen: Sequence[Source]) -> list[Source]:
 def value_label(study: dict, split: str) -> str:
     """What `Source.value` is, with split and mode."""
     return metric_label(f"{split}/{study['objective'].partition('/')[2]}", study["mask_seen"])
+
+
+def users_of(source: Source) -> pa.Table:
+    """All users of a result (`results.all_users`).
+
+    Raises:
+        UnreadableFile: its file has gone since it was listed, or is half-written.
+    """
+    users = results.all_users(source.path)
+    if users is None:
+        raise UnreadableFile(f"{source.path} is gone: reload the page")
+    return users

@@ -14,7 +14,7 @@ from dashboard.widgets import chart, nothing, table
 
 def show(url: str, study_name: str) -> None:
     """The whole view, drawn again by itself while the search runs."""
-    every = data.refresh_seconds(data.study(url, study_name), len(data.trials(url, study_name)))
+    every = data.study_refresh_seconds(url, study_name)
     st.fragment(run_every=every)(_view)(url, study_name)
 
 

@@ -27,9 +27,9 @@ def show(study: dict, trials: pd.DataFrame) -> None:
         return
     left, right = st.columns(2, gap="medium")
     with left:
-        title = choose(st.selectbox, "Slices", "by", [slices.title for slices in SLICES.values()], "History length")
+        title = choose(st.selectbox, "Slices", "slice", [slices.title for slices in SLICES.values()], "History length")
     with right:
-        name = choose(st.selectbox, "Measure", "measure", MEASURES, MEASURES[0])
+        name = choose(st.selectbox, "Measure", "by", MEASURES, MEASURES[0])
     slices = next(slices for slices in SLICES.values() if slices.title == title)
     read = {number: results.all_users(source.path) for number, source in written.items()}
     users = {number: rows for number, rows in read.items() if rows is not None}

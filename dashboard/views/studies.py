@@ -16,7 +16,7 @@ def show(url: str, study_name: str) -> None:
     """The list of studies, kept up to date, and the chosen one below it."""
     every = data.overview_refresh_seconds(data.studies(url))
     st.fragment(run_every=every)(_overview)(url)
-    every = data.refresh_seconds(data.study(url, study_name), len(data.trials(url, study_name)))
+    every = data.study_refresh_seconds(url, study_name)
     st.fragment(run_every=every)(_details)(url, study_name)
 
 

@@ -10,7 +10,7 @@ from dashboard import data, results, sources
 from dashboard.files import UnreadableFile
 from dashboard.labels import plain
 from dashboard.selection import choose, choose_several, write
-from dashboard.sources import TEST, VALID, Source
+from dashboard.sources import TEST, VALID, Source, users_of
 from dashboard.views import user_gains, user_page, user_slices
 from dashboard.widgets import nothing
 
@@ -36,9 +36,7 @@ def _view(url: str, study: dict, trials: pd.DataFrame) -> None:
     chosen = _choose_finalists(finalists) if split == TEST else _choose_trials(study, trials)
     if not chosen:
         return
-    users = results.all_users(chosen[0].path)
-    if users is None:
-        raise UnreadableFile(f"{chosen[0].path} is gone: reload the page")
+    users = users_of(chosen[0])
     mask = user_slices.choose_users(study, users)
     if mask is not None and not mask.any():
         nothing("No user is in all of the chosen slices.", "Choose “all” in one of them.")

@@ -8,11 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import streamlit as st
 
-from dashboard import results
-from dashboard.files import UnreadableFile
-from dashboard.labels import plain, seen_mode
+from dashboard.labels import metric_label, plain
 from dashboard.selection import choose
-from dashboard.sources import Source
+from dashboard.sources import Source, users_of
 from dashboard.users import MEASURES, differences
 from dashboard.widgets import nothing, table
 
@@ -37,7 +35,7 @@ def show(study: dict, split: str, chosen: Sequence[Source], users: pa.Table, mas
     with right:
         measure = choose(st.selectbox, "By each user's", "by", MEASURES, MEASURES[0])
     one, other = pairs[pair]
-    first, second = _users_of(one), _users_of(other)
+    first, second = users_of(one), users_of(other)
     if mask is not None and not first.column("user").equals(users.column("user")):
         kept = users.column("user").filter(pa.array(mask)).combine_chunks()
         mask = pc.is_in(first.column("user"), kept).to_numpy()
@@ -49,7 +47,7 @@ def show(study: dict, split: str, chosen: Sequence[Source], users: pa.Table, mas
     for column, name in zip(st.columns(4), ("gained", "lost", "same", "mean"), strict=True):
         value = f"{summary[name]:+.5f}" if name == "mean" else f"{summary[name]:,}"
         column.metric("mean difference" if name == "mean" else name, value)
-    label = f"{measure} · {split} · {seen_mode(study['mask_seen'])}"
+    label = metric_label(f"{split}/{measure}", study["mask_seen"])
     st.caption(
         plain(f"{label}: {other.name} less {one.name}, {len(found.gain):,} users. Click a row to open the user.")
     )
@@ -81,10 +79,3 @@ def open_user(frame: pd.DataFrame, key: str) -> None:
     if rows:
         st.query_params["user"] = frame["user"].iloc[rows[0]]
         st.query_params.pop("find", None)
-
-
-def _users_of(source: Source) -> pa.Table:
-    users = results.all_users(source.path)
-    if users is None:
-        raise UnreadableFile(f"{source.path} is gone: reload the page")
-    return users

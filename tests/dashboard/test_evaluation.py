@@ -70,7 +70,7 @@ def test_a_slice_has_the_mean_over_its_users_and_how_many_they_are():
 
 
 def test_slices_follow_the_url_and_say_where_users_are_few(open_page):
-    app = open_page(view="evaluation", study=FINISHED, trials="0,3", by="Last time gap", measure="recall@10")
+    app = open_page(view="evaluation", study=FINISHED, trials="0,3", slice="Last time gap", by="recall@10")
     frame = app.dataframe[1].value
     assert "recall@10 · valid · seen items kept" in frame and set(frame["trial"]) == {0, 3}
     assert frame.groupby("trial")["users"].sum().nunique() == 1
