@@ -11,15 +11,15 @@ import pandas as pd
 import pytest
 from test_search_whole_path import ROOT, agreeing_trials, command, search, url  # noqa: F401
 
-from tuning.schema import FAIL, INVALID, STATES
+from tuning.schema import COMPLETE, FAIL, INVALID, PRUNED, STATES
 from tuning.store import Store, StoreError
 
 pytestmark = pytest.mark.whole_path
 
 KILLS = int(os.environ.get("ATHWE_FAULT_KILLS", "2"))
 """The long form is ATHWE_FAULT_KILLS=10."""
-TRIALS, EPOCHS = 5, 25 * KILLS
-"""Enough work that the search does not end before its last kill."""
+TRIALS, EPOCHS = 2 * KILLS + 1, 50
+"""Two trials are at work and a kill waits for one to end at most: the last trial is still there for the last kill."""
 SEED = int(os.environ.get("ATHWE_FAULT_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 
 
@@ -33,20 +33,27 @@ def snapshot(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         return pd.DataFrame(), pd.DataFrame()
 
 
+def ended(trials: pd.DataFrame) -> int:
+    """How many of the trials that were asked for need no more work."""
+    return 0 if trials.empty else int(trials["state"].isin([COMPLETE, PRUNED]).sum())
+
+
 FLAGS = ["--trials", str(TRIALS), "--epochs", str(EPOCHS), "--set", f"stopping_step={EPOCHS}", "--concurrency", "2"]
 
 
 def run_and_kill(command: list[str], folder: Path, after_seconds: float, is_first: bool) -> None:  # noqa: F811
-    """Start or resume the search and kill it that long after it has stored something new."""
+    """Start or resume the search; kill it that long after it has stored something new, or earlier, as a trial ends."""
     flags = [*FLAGS, *([] if is_first else ["--resume"])]
-    before = len(snapshot(folder)[1])
+    trials, metrics = snapshot(folder)
     log = (folder / "log").open("a")
     process = subprocess.Popen([*command, *flags], cwd=ROOT, stdout=log, stderr=log)
     deadline = time.monotonic() + 200
-    while len(snapshot(folder)[1]) == before and process.poll() is None:
+    while len(snapshot(folder)[1]) == len(metrics) and process.poll() is None:
         assert time.monotonic() < deadline, (folder / "log").read_text()
         time.sleep(0.05)
-    time.sleep(after_seconds)
+    moment = time.monotonic() + after_seconds
+    while time.monotonic() < moment and ended(snapshot(folder)[0]) <= ended(trials):
+        time.sleep(0.05)
     process.kill()
     assert process.wait() == -signal.SIGKILL, f"it ended before it was killed: {(folder / 'log').read_text()}"
 
