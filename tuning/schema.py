@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 WAITING, RUNNING, COMPLETE, PRUNED, FAIL = STATES = ("WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAIL")
 DIVERGED, OUT_OF_MEMORY, WORKER_LOST, INVALID, CANCELLED, EXCEPTION, TIMED_OUT, OVER_LIMIT, STORAGE_FULL = REASONS = (
@@ -112,6 +112,24 @@ pruner_audit = sa.Table(
     sa.Column("epoch", sa.Integer, primary_key=True),  # of the rung; 0 for what is said of the whole study
     sa.Column("value", sa.Float, nullable=False),
 )
+finding = sa.Table(
+    "finding",
+    tables,
+    sa.Column("study_name", sa.ForeignKey("study.study_name"), primary_key=True),
+    sa.Column("topic", sa.String(50), primary_key=True),  # such as ties, ablation
+    sa.Column("subject", sa.String(250), primary_key=True),  # what it is about: a trial, a part of the model
+    sa.Column("part", sa.String(100), primary_key=True),  # which part of it: a seed, a slice of users
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),  # order within the topic
+    sa.Column("value", sa.Float, nullable=False),
+)
+user_ranks = sa.Table(
+    "user_ranks",
+    tables,
+    sa.Column("trial_id", sa.ForeignKey("trial.trial_id"), primary_key=True),
+    sa.Column("epoch", sa.Integer, primary_key=True),  # 1-based
+    sa.Column("ranks", sa.LargeBinary, nullable=False),  # validation ranks of the same users, little-endian uint32
+)
 test_evaluation = sa.Table(
     "test_evaluation",
     tables,
@@ -164,7 +182,13 @@ def _to_version_2(connection: sa.Connection) -> None:
     connection.execute(trial_value.insert().from_select(["trial_id", "name", "value"], with_value))
 
 
-_STEPS: dict[int, Callable[[sa.Connection], None]] = {1: _to_version_2}
+def _to_version_3(connection: sa.Connection) -> None:
+    """What was found out about a study, and validation ranks user by user."""
+    for table in (finding, user_ranks):
+        table.create(connection)
+
+
+_STEPS: dict[int, Callable[[sa.Connection], None]] = {1: _to_version_2, 2: _to_version_3}
 """What takes a store of a version to the next one."""
 
 

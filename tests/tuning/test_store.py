@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from postgres_server import PostgresServer
 
 from tuning import schema
-from tuning.store import Store, StoreError, now
+from tuning.store import Finding, Store, StoreError, now
 
 STUDY = {
     "study_name": "demo-1",
@@ -242,7 +242,7 @@ def test_opening_again_keeps_what_is_there(store, url):
 def test_a_store_of_another_schema_is_refused(store, url):
     store._run(sa.update(schema.schema_version).values(version=99))
     for read_only in (True, False):
-        with pytest.raises(StoreError, match="schema version 99, this code reads 2: update athwe"):
+        with pytest.raises(StoreError, match="schema version 99, this code reads 3: update athwe"):
             Store.open(url, read_only)
 
 
@@ -251,18 +251,19 @@ def test_an_older_store_is_taken_forward_by_a_writer_and_refused_by_a_reader(sto
     store.save_trial(trial(0, state=schema.COMPLETE, value=0.5))
     store.save_trial(trial(1, state=schema.FAIL))
     with store._begin() as connection:
-        for table in (schema.objective, schema.trial_value, schema.pruner_audit):
+        for table in (schema.objective, schema.trial_value, schema.pruner_audit, schema.finding, schema.user_ranks):
             table.drop(connection)
         connection.execute(sa.text("ALTER TABLE study DROP COLUMN driver"))
         connection.execute(sa.text("ALTER TABLE trial DROP COLUMN pruned_epoch"))
         connection.execute(sa.update(schema.schema_version).values(version=1))
-    with pytest.raises(StoreError, match="schema version 1, this code reads 2: `python tuning/studies.py list`"):
+    with pytest.raises(StoreError, match="schema version 1, this code reads 3: `python tuning/studies.py list`"):
         Store.open(url, read_only=True)
     with Store.open(url) as forward:
         assert forward.study("demo-1")["driver"] is None
         assert forward.objectives("demo-1") == {"valid/ndcg@10": "maximize"}
         assert forward.values("demo-1")[["number", "name", "value"]].values.tolist() == [[0, "valid/ndcg@10", 0.5]]
         assert forward.trials("demo-1")["pruned_epoch"].isna().all()
+        assert forward.findings("demo-1", "ties").empty and forward.user_ranks(["demo-1.0"]).empty
     Store.open(url, read_only=True).close()
 
 
@@ -295,6 +296,31 @@ def test_the_pruners_audit_is_replaced_as_a_whole(store):
     assert store.pruner_audit("demo-1").values.tolist() == [["regret", 0, 0.0]]
 
 
+def test_findings_of_a_topic_are_replaced_as_a_whole_in_their_order(store):
+    store.create_study(STUDY)
+    other = [Finding("no text", "", "difference", -0.25)]
+    store.save_findings("demo-1", "ablation", other)
+    store.save_findings("demo-1", "ties", [Finding("demo-1.9", "", "p", 0.5)])
+    found = [
+        Finding("demo-1.1", "", "p", 0.25),
+        Finding("demo-1.0", "", "p", 1.0),
+        Finding("demo-1.0", "", "sd", float("nan")),
+    ]
+    store.save_findings("demo-1", "ties", found)
+    assert [tuple(row) for row in store.findings("demo-1", "ties").values] == found[:2], "NaN is nothing that is known"
+    assert [tuple(row) for row in store.findings("demo-1", "ablation").values] == other
+
+
+def test_ranks_of_users_go_with_a_trial_that_goes_on(store):
+    store.create_study(STUDY)
+    store.save_trial(trial(0))
+    for epoch, ranks in ((1, b"old"), (1, b"new"), (2, b"\x00\xff")):
+        store.save_user_ranks("demo-1.0", epoch, ranks)
+    store.save_continued_trial(trial(1), "demo-1.0")
+    found = store.user_ranks(["demo-1.0", "demo-1.1"])
+    assert found.values.tolist() == [[f"demo-1.{n}", *row] for n in (0, 1) for row in ([1, b"new"], [2, b"\x00\xff"])]
+
+
 def test_a_study_goes_from_every_table_and_others_stay(store):
     for name in ("demo-1", "demo-2"):
         store.create_study(STUDY | {"study_name": name})
@@ -303,6 +329,8 @@ def test_a_study_goes_from_every_table_and_others_stay(store):
         store.save_values(f"{name}.0", {"valid/ndcg@10": 0.1})
         store.save_importance(name, "fanova", {"beta": 0.9})
         store.save_pruner_audit(name, {("regret", 0): 0.1})
+        store.save_findings(name, "ties", [Finding(f"{name}.0", "", "p", 0.5)])
+        store.save_user_ranks(f"{name}.0", 1, b"ranks")
         look = {"study_name": name, "evaluated_by": "someone", "seed": 1, "mask_seen": False, "metrics_json": "{}"}
         store.save_test_evaluation(look)
     counts = store.row_counts("demo-1")
