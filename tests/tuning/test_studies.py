@@ -86,7 +86,7 @@ def test_an_empty_store_has_no_study_yet(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_a_store_of_an_older_version_is_taken_forward(url: str, capsys: pytest.CaptureFixture[str]):
     with Store.open(url) as store, store._begin() as connection:
-        for table in (schema.objective, schema.trial_value, schema.pruner_audit):
+        for table in (schema.objective, schema.trial_value, schema.pruner_audit, schema.finding, schema.user_ranks):
             table.drop(connection)
         connection.execute(sa.text("ALTER TABLE study DROP COLUMN driver"))
         connection.execute(sa.text("ALTER TABLE trial DROP COLUMN pruned_epoch"))
