@@ -1,7 +1,6 @@
 """Train and evaluate one configuration: `python run_athwe.py --dataset demo`."""
 
 import argparse
-import json
 import logging
 import os
 import sys
@@ -17,17 +16,7 @@ from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, positive_int
 from athwe.config import Config
 from athwe.config_files import load_config, override_config
 from athwe.errors import AthweError, ConfigError
-
-SASREC = {
-    "modalities": ["item"],
-    "wavelet_J": 0,
-    "routed_expert_nums": 0,
-    "shared_expert_nums": 0,
-    "id_contrastive_weight": 0.0,
-    "attribute_weight": 0.0,
-}
-"""SASRec is the item stream of ATHWE alone, trained on the next item only (`BASELINES.md`)."""
-MODELS = ("ATHWE", "SASRec", "Popularity")
+from athwe.model_keys import MODEL_NAMES
 
 console = Console()
 
@@ -61,7 +50,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--config", action="append", default=[], metavar="FILE", help="YAML laid over config/<dataset>.yaml"
     )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="goes last")
-    parser.add_argument("--model", choices=MODELS, default="ATHWE")
+    parser.add_argument("--model", choices=MODEL_NAMES, help="ATHWE (the default) or a baseline")
     parser.add_argument("--epochs", type=positive_int, help="epochs at most")
     parser.add_argument(
         "--output", type=Path, help="where the best model goes (default: saved/<model>-<dataset>-<UTC time>)"
@@ -70,8 +59,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _run(options: argparse.Namespace) -> None:
-    preset = SASREC if options.model == "SASRec" else {}
-    overrides = [f"{key}={json.dumps(value)}" for key, value in preset.items()] + options.overrides
+    overrides = [*([f"model={options.model}"] if options.model else []), *options.overrides]
     config = load_config(options.dataset, files=options.config, overrides=overrides)
     if options.epochs is not None:
         config = override_config(config, {"epochs": options.epochs})
@@ -80,15 +68,12 @@ def _run(options: argparse.Namespace) -> None:
 
         dataset = load_dataset(options.dataset, options.dataset_root, config)
     console.print(
-        f"[bold]{options.model}[/] on {dataset.name}: {dataset.n_users - 1:,} users, {dataset.n_items - 1:,} items, "
+        f"[bold]{config.model}[/] on {dataset.name}: {dataset.n_users - 1:,} users, {dataset.n_items - 1:,} items, "
         f"{len(dataset.item):,} interactions, modalities {', '.join(dataset.modalities)}"
     )
-    if options.model == "Popularity":
-        _report_test(_rank_by_popularity(config, dataset), config, "training popularity")
-        return
     output = (
         options.output
-        or Path("saved") / f"{options.model}-{dataset.name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
+        or Path("saved") / f"{config.model}-{dataset.name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
     )
     _train(config, dataset, output)
 
@@ -119,24 +104,8 @@ def _epoch_line(result, config: Config) -> str:
     value = result.metrics.get(config.valid_key)
     valid = "" if value is None else f"  {config.valid_key} {value:.4f}{'  best so far' if result.improved else ''}"
     seconds = result.metrics["train/seconds"]
-    loss = result.metrics["train/loss_total"]
-    return f"epoch {result.epoch:>3}/{config.epochs}  loss {loss:.4f}{valid}  {seconds:.1f} s"
-
-
-def _rank_by_popularity(config: Config, dataset) -> dict[str, float]:
-    from athwe.evaluation.metrics import mean_metrics
-    from athwe.evaluation.ranking import rank_targets
-    from athwe.model.popularity import Popularity
-
-    ranking = rank_targets(
-        Popularity(dataset),
-        dataset,
-        dataset.positions("test"),
-        batch_size=config.eval_batch_size,
-        mask_seen=config.mask_seen,
-    )
-    means = mean_metrics(ranking.target_rank, config.metric_names, config.topk)
-    return {f"test/{name}": value for name, value in means.items()}
+    loss = f"  loss {result.metrics['train/loss_total']:.4f}" if "train/loss_total" in result.metrics else ""
+    return f"epoch {result.epoch:>3}/{config.epochs}{loss}{valid}  {seconds:.1f} s"
 
 
 def _report_test(metrics: dict[str, float], config: Config, how: str) -> None:

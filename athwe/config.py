@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from athwe.model_keys import ModelName
+
 Modality = Literal["item", "txt", "img"]
 MODALITIES: tuple[Modality, ...] = ("item", "txt", "img")
 METRIC_NAMES = {"ndcg": "ndcg", "mrr": "mrr", "recall": "recall", "hit": "recall"}
@@ -67,8 +69,10 @@ class DataConfig(_Section):
 
 
 class ModelConfig(_Section):
-    """Sizes and losses of ATHWE (`MODEL.md`)."""
+    """Which model, its sizes and losses (`MODEL.md`, `BASELINES.md`); `model_keys.py` says which model reads what."""
 
+    model: ModelName = "ATHWE"
+    """The model: ATHWE, or a baseline."""
     n_layers: Positive = 2
     """Transformer layers per modality."""
     n_heads: Positive = 2
@@ -103,6 +107,18 @@ class ModelConfig(_Section):
     """E, experts the router chooses from."""
     expert_initial_mean: Annotated[float, Field(allow_inf_nan=False)] = 0.0
     """Mean of initial experts. 0, as published, starts every channel with a random sign; 1 starts near the identity."""
+    start_expert_num: Positive = 4
+    """HM4SR: dense experts of its interactive mixture."""
+    temporal_expert_num: Positive = 4
+    """HM4SR: experts of its temporal mixture."""
+    interval_scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 100
+    """HM4SR: rows of its interval table per doubling of a time gap."""
+    n_exps: Positive = 8
+    """UniSRec: experts of its text adaptor."""
+    adaptor_dropout_prob: Probability = 0.2
+    """UniSRec: dropout of text features before the adaptor."""
+    train_type: Literal["transductive", "inductive"] = "transductive"
+    """UniSRec: whether items also have an embedding of their own, or are known by their text alone."""
     beta: Annotated[float, Field(ge=0, le=1)] = 0.2
     """Share of valid positions replaced for the temporal contrast; at least one position is."""
     temperature: Temperature = 0.1
@@ -229,6 +245,11 @@ class TrainingConfig(_Section):
 
 class Config(DataConfig, ModelConfig, EvaluationConfig, TrainingConfig):
     """One run's whole configuration; its keys are flat, as in the published files."""
+
+    @property
+    def wants_clusters(self) -> bool:
+        """Whether a loss asks for cluster labels."""
+        return self.model == "ATHWE" and self.cluster_weight > 0
 
 
 def parse_interval(text: str) -> tuple[float, float]:

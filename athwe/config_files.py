@@ -2,7 +2,7 @@
 
 import difflib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,15 @@ from pydantic import ValidationError
 
 from athwe.config import Config
 from athwe.errors import ConfigError
+from athwe.model_keys import MODEL_KEYS, MODEL_NAMES
 
 logger = logging.getLogger(__name__)
 
 IGNORED_KEYS = frozenset(
-    """expert_num gate_selection start_expert_num start_gate_selection temporal_expert_num temporal_gate_selection
-    interval_scale expert_type share_moe pretrained_embedding gpu_id show_progress seq_separator ITEM_LIST_LENGTH_FIELD
-    LIST_SUFFIX NEG_PREFIX POSITION_FIELD load_col loss_decimal_place metric_decimal_place use_gpu worker state
-    reproducibility checkpoint_dir save_dataset save_dataloaders log_wandb dataset model benchmark_filename""".split()
+    """expert_num gate_selection start_gate_selection temporal_gate_selection expert_type share_moe
+    pretrained_embedding gpu_id show_progress seq_separator ITEM_LIST_LENGTH_FIELD LIST_SUFFIX NEG_PREFIX POSITION_FIELD
+    load_col loss_decimal_place metric_decimal_place use_gpu worker state reproducibility checkpoint_dir save_dataset
+    save_dataloaders log_wandb dataset benchmark_filename""".split()
 )
 """Keys of RecBole and of the published files that mean nothing here."""
 
@@ -42,37 +43,101 @@ _EVAL_ARGS: Mapping[str, tuple[Any, ...]] = {
 def load_config(
     dataset: str, *, files: Iterable[str | Path] = (), overrides: Iterable[str] = (), config_root: Path | None = None
 ) -> Config:
-    """Read `data.yaml`, `<dataset>.yaml`, further files and `key=value` overrides, later ones winning.
+    """Read `data.yaml`, `<dataset>.yaml`, `model/<model>.yaml`, further files and `key=value` overrides.
+
+    Later ones win.
 
     Args:
         dataset: name of the data set; its own file need not exist.
-        files: YAML files laid over the two.
+        files: YAML files laid over those of data set and model.
         overrides: `key=value` texts, the value in YAML.
-        config_root: folder of the two files; by default `config/` here or beside the package.
+        config_root: folder of the first three; by default `config/` here or beside the package.
 
     Raises:
         ConfigError: a file that cannot be read, an unknown key, or a value that does not fit.
     """
     root = config_root or default_config_root()
-    layers = [(str(path), read_yaml(path)) for path in (root / "data.yaml", root / f"{dataset}.yaml") if path.exists()]
-    layers += [(str(path), read_yaml(Path(path))) for path in files]
-    layers += [(f"--set {text}", parse_override(text)) for text in overrides]
+    of_data, given = _layers(root, dataset, files, overrides)
+    model = _model_of([*of_data, *given])
+    unread = _unread(model, [*of_data, *given] if model == MODEL_NAMES[0] else given)
     values: dict[str, Any] = {}
     origin: dict[str, str] = {}
-    for where, layer in layers:
+    for where, layer in [*of_data, *_model_layer(root, model), *given]:
         values |= layer
         origin |= dict.fromkeys(layer, where)
-    return build_config(values, origin)
+    return build_config(values, origin, unread)
 
 
-def build_config(values: Mapping[str, Any], origin: Mapping[str, str] | None = None) -> Config:
-    """Make a `Config` of flat keys; `origin` names where each came from, for the messages.
+def model_asked_for(dataset: str, *, files: Iterable[str | Path] = (), overrides: Iterable[str] = ()) -> str:
+    """The model that `load_config` would be asked for, whether there is such a one or not.
+
+    Raises:
+        ConfigError: a file that cannot be read.
+    """
+    of_data, given = _layers(default_config_root(), dataset, files, overrides)
+    return str(_model_of([*of_data, *given]))
+
+
+def published_config(model: str, config_root: Path | None = None) -> Config:
+    """What its authors set a model's keys to: the defaults, and its `model/<model>.yaml`.
+
+    Raises:
+        ConfigError: no such model.
+    """
+    layers = _model_layer(config_root or default_config_root(), model)
+    return build_config({"model": model} | (layers[0][1] if layers else {}))
+
+
+Layer = tuple[str, dict[str, Any]]
+"""Where values come from, and the values."""
+
+
+def _layers(
+    root: Path, dataset: str, files: Iterable[str | Path], overrides: Iterable[str]
+) -> tuple[list[Layer], list[Layer]]:
+    """What comes with the data set, and what the user gave."""
+    of_data = _read_layers(path for path in (root / "data.yaml", root / f"{dataset}.yaml") if path.exists())
+    return of_data, [
+        *_read_layers(map(Path, files)),
+        *((f"--set {text}", parse_override(text)) for text in overrides),
+    ]
+
+
+def _model_of(layers: Sequence[Layer]) -> Any:
+    return next((layer["model"] for _, layer in reversed(layers) if "model" in layer), MODEL_NAMES[0])
+
+
+def _unread(model: Any, layers: Iterable[Layer]) -> set[str]:
+    """Keys of other models than the one asked for."""
+    known = {key for name in MODEL_NAMES for key in MODEL_KEYS[name]}
+    return {key for _, layer in layers for key in layer} & known - MODEL_KEYS.get(model, known)
+
+
+def _read_layers(paths: Iterable[Path]) -> list[Layer]:
+    return [(str(path), read_yaml(path)) for path in paths]
+
+
+def _model_layer(root: Path, model: Any) -> list[Layer]:
+    """The model's own file, where it has one; that there is no such model is said where all values are checked."""
+    return _read_layers(
+        path for name in MODEL_NAMES if name == model and (path := root / "model" / f"{name}.yaml").exists()
+    )
+
+
+def build_config(
+    values: Mapping[str, Any], origin: Mapping[str, str] | None = None, unread: Collection[str] = ()
+) -> Config:
+    """Make a `Config` of flat keys.
+
+    Args:
+        origin: where each key came from, for the messages.
+        unread: keys that the model does not read, for the one warning of what is ignored.
 
     Raises:
         ConfigError: an unknown key, another protocol, or a value that does not fit.
     """
     origin = origin or {}
-    ignored = sorted(IGNORED_KEYS & values.keys())
+    ignored = sorted({*(IGNORED_KEYS & values.keys()), *unread})
     if ignored:
         logger.warning("these keys mean nothing here and are ignored: %s", ", ".join(ignored))
     kept = {key: value for key, value in values.items() if key not in IGNORED_KEYS}

@@ -11,7 +11,8 @@ from torch import Tensor
 from athwe.config import ModelConfig
 from athwe.data import Batch
 from athwe.errors import CheckpointError, DataError
-from athwe.model.athwe import ATHWE
+from athwe.model.registry import build_model
+from athwe.model.sequential import SequentialModel
 from athwe.model.shape import ModelShape
 from athwe.training.checkpoint import MODEL, read_checkpoint
 from athwe.training.device import resolve_device
@@ -20,7 +21,7 @@ from athwe.training.device import resolve_device
 class Recommender:
     """A model, its items' tables and their external ids; needs no data set."""
 
-    def __init__(self, model: ATHWE, tables: Tensor, facts: dict[str, Any]):
+    def __init__(self, model: SequentialModel, tables: Tensor, facts: dict[str, Any]):
         self.model = model.eval()
         self.tables = tables
         self.facts = facts
@@ -38,8 +39,8 @@ class Recommender:
         tensors, facts = read_checkpoint(Path(checkpoint), MODEL)
         target = resolve_device(device)
         try:
-            fields = {name: facts["config"][name] for name in ModelConfig.model_fields}
-            model = ATHWE(ModelConfig.model_validate(fields), ModelShape.from_json(facts["shape"]))
+            fields = {name: value for name, value in facts["config"].items() if name in ModelConfig.model_fields}
+            model = build_model(ModelConfig.model_validate(fields), ModelShape.from_json(facts["shape"]))
             weights = {name.removeprefix("weight."): value for name, value in tensors.items() if name != "tables"}
             model.load_state_dict(weights)
             return cls(model.to(target), tensors["tables"].to(target), facts)

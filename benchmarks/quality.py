@@ -23,15 +23,16 @@ from athwe.config_files import load_config, override_config
 from athwe.data import Dataset, load_dataset
 from athwe.errors import AthweError
 from athwe.evaluation.metrics import mean_metrics
-from athwe.evaluation.ranking import rank_targets
-from athwe.model.popularity import Popularity
+from athwe.model_keys import COUNTED
 from athwe.training.trainer import Trainer
-from run_athwe import SASREC
 
 VARIANTS: dict[str, dict] = {
-    "Popularity": {},
-    "SASRec": SASREC,
-    "SASRec, 512 sampled items": SASREC | {"loss": "sampled", "sampled_items": 512},
+    "Popularity": {"model": "Popularity"},
+    "CoOccurrence": {"model": "CoOccurrence"},
+    "SASRec": {"model": "SASRec"},
+    "UniSRec": {"model": "UniSRec"},
+    "HM4SR": {"model": "HM4SR"},
+    "SASRec, 512 sampled items": {"model": "SASRec", "loss": "sampled", "sampled_items": 512},
     "ATHWE": {},
     "ATHWE, time gaps shuffled": {},
     "ATHWE, no text": {"modalities": ["item", "img"]},
@@ -66,9 +67,10 @@ def main() -> int:
     options.output.parent.mkdir(parents=True, exist_ok=True)
     try:
         for name in options.datasets:
-            config = load_config(name, files=options.config)
             for variant in options.variants:
-                for seed in options.seeds[: 1 if variant == "Popularity" else None]:
+                model = VARIANTS[variant].get("model", "ATHWE")
+                config = load_config(name, files=options.config, overrides=[f"model={model}"])
+                for seed in options.seeds[: 1 if variant in COUNTED else None]:
                     run_once(name, variant, override_config(config, VARIANTS[variant] | {"seed": seed}), options)
     except AthweError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -88,7 +90,7 @@ def run_once(name: str, variant: str, config: Config, options: argparse.Namespac
     if variant == SHUFFLED:
         dataset = shuffle_gaps(dataset, config.seed)
     with console.status(f"{variant} on {name}, seed {config.seed}"):
-        result = popularity(config, dataset) if variant == "Popularity" else trained(config, dataset)
+        result = trained(config, dataset)
     row = key | result | {"seconds": round(time.time() - started, 1)}
     with options.output.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
@@ -107,11 +109,6 @@ def shuffle_gaps(dataset: Dataset, seed: int) -> Dataset:
     return replace(dataset, timestamp=start[user - 1] + elapsed - elapsed[first][user - 1])
 
 
-def popularity(config: Config, dataset: Dataset) -> dict:
-    """Test metrics of the popularity baseline under both `mask_seen` modes."""
-    return {key: _test(Popularity(dataset), config, dataset, seen) for key, seen in MODES.items()}
-
-
 def trained(config: Config, dataset: Dataset) -> dict:
     """Test metrics of the best epoch under both `mask_seen` modes, and the validation curve."""
     trainer = Trainer(config, dataset)
@@ -126,12 +123,6 @@ def trained(config: Config, dataset: Dataset) -> dict:
 
 
 MODES = {"test": False, "test, mask_seen": True}
-
-
-def _test(scorer, config: Config, dataset: Dataset, mask_seen: bool) -> dict[str, float]:
-    positions = dataset.positions("test")
-    ranking = rank_targets(scorer, dataset, positions, batch_size=config.eval_batch_size, mask_seen=mask_seen)
-    return mean_metrics(ranking.target_rank, ("ndcg", "recall", "mrr"), config.topk)
 
 
 def finished(path: Path) -> list[dict]:

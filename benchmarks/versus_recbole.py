@@ -31,7 +31,6 @@ from benchmarks.measure import Check, progress, report
 from benchmarks.recbole_environment import default_environment, require_environment
 from benchmarks.recbole_quality import compare_quality
 from benchmarks.sides import OURS, THEIRS, both_sides
-from run_athwe import SASREC
 
 LIMITS = {"ml-100k": 2.5, "grocery": 5.0}
 """Times RecBole's samples/s; the second has short histories, which RecBole pads."""
@@ -76,7 +75,7 @@ def _run(options: argparse.Namespace) -> int:
     checks, facts = [], {}
     for dataset in options.datasets:
         files = [default_config_root() / "small.yaml"] if options.quality else []
-        config = override_config(load_config(dataset, files=files), SASREC | {"device": "cpu"})
+        config = override_config(load_config(dataset, files=files), {"model": "SASRec", "device": "cpu"})
         check, found = (compare_quality if options.quality else compare_speed)(dataset, config, python, options)
         checks.append(check)
         facts |= {f"{dataset}: {name}": value for name, value in found.items()}

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 import athwe
+from athwe.model_keys import MODEL_NAMES
 from tests.conftest import TINY
 
 
@@ -40,16 +41,16 @@ def test_by_default_models_go_to_a_folder_of_their_own(run, tmp_path):
     assert [path.name.startswith("SASRec-tiny-") for path in (tmp_path / "saved").iterdir()] == [True]
 
 
-def test_set_goes_over_the_preset_of_a_model(run):
-    code, out, _ = run("--model", "SASRec", "--set", "modalities=[item, img]", "--epochs", "1")
-    assert code == 0
-    assert "modalities item, img" in " ".join(out.split())
+@pytest.mark.parametrize("model", MODEL_NAMES)
+def test_every_model_trains_and_recommends(run, tmp_path, model):
+    code, out, err = run("--epochs", "1", "--model", model, "--output", "model")
+    assert (code, err) == (0, "") and f"{model} on tiny" in " ".join(out.split())
+    assert len(athwe.load(tmp_path / "model").recommend(["i1"], [1_400_000_000], 5)) == 5
 
 
-def test_popularity_needs_no_training(run):
-    code, out, _ = run("--model", "Popularity")
-    assert code == 0
-    assert "training popularity" in out
+def test_what_is_counted_needs_one_epoch(run):
+    _, out, _ = run("--model", "Popularity")
+    assert len(re.findall(r"^epoch ", out, re.MULTILINE)) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`python tuning/search.py --dataset NAME`: search ATHWE's hyperparameters with Ray Tune and Optuna, into a store."""
+"""`python tuning/search.py --dataset NAME`: search a model's hyperparameters with Ray Tune and Optuna, into a store."""
 
 import argparse
 import sys
@@ -13,6 +13,7 @@ if __name__ == "__main__":  # this file's folder comes first on the path then; o
 from rich.console import Console
 
 from athwe.command_line import Parser, positive_int
+from athwe.model_keys import MODEL_NAMES
 from tuning.choices import AUTO, Cost, LogTarget, PrunerName, SamplerName
 from tuning.commands import exit_code
 from tuning.files.retention import size_of_text
@@ -30,10 +31,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(prog="python tuning/search.py", description=__doc__)
     add = parser.add_argument
     add("--dataset", help="name of a data set folder (default: demo, which is generated)")
+    add("--model", choices=MODEL_NAMES, help="what is searched: ATHWE (the default) or a baseline")
     add("--dataset-root", help="folder of data sets, before ATHWE_DATASET_ROOT and dataset/")
     add("--config", action="append", metavar="FILE", help="YAML laid over config/<dataset>.yaml; repeatable")
     add("--set", action="append", metavar="KEY=VALUE", help="laid over everything else; repeatable")
-    add("--search-space", metavar="FILE", help="search settings (default: config/search/athwe.yaml)")
+    add("--search-space", metavar="FILE", help="search settings (default: config/search/<model>.yaml)")
     add("--trials", type=positive_int, help="finished trials asked for")
     add("--epochs", type=positive_int, help="epochs a trial at most")
     add("--time-budget", type=_positive_float, metavar="SECONDS", help="end the search after this time")

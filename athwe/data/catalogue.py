@@ -48,7 +48,7 @@ def build_catalogue(dataset: Dataset, config: Config) -> Catalogue:
         clusters={
             name: _shared(cluster_labels(array, dataset.feature_digests[name], name, config, config.seed))
             for name, array in dataset.features.items()
-            if config.cluster_weight > 0
+            if config.wants_clusters
         },
     )
 

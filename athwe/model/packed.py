@@ -30,6 +30,8 @@ class Packed:
     """0 for the oldest interaction of a history."""
     gap_seconds: Int[Tensor, " tokens"]
     """Since the interaction before (`time_gaps`)."""
+    timestamp: Int[Tensor, " tokens"]
+    """Unix seconds, 0 at padding."""
     last: Int[Tensor, " histories"]
     """Index of the last valid token of every history."""
 
@@ -49,6 +51,7 @@ class Packed:
             valid=item != 0,
             position=torch.cat([torch.arange(length, device=device).repeat_interleave(n) for length, n in shapes]),
             gap_seconds=pack(time_gaps(batch.timestamp, batch.item_sequence != 0) for batch in batches),
+            timestamp=pack(batch.timestamp for batch in batches),
             last=torch.cat(last),
         )
 

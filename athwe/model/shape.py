@@ -23,18 +23,22 @@ class ModelShape:
     """A, the number of categories; 0 where there are none."""
     n_clusters: dict[str, int]
     """Number of cluster labels of txt and img, where they are used."""
+    first_timestamp: int = 0
+    """Unix seconds of the first training interaction."""
+    longest_gap_seconds: int = 0
+    """The longest time between two interactions of a user that training holds."""
 
     @classmethod
-    def of(cls, dataset: Dataset, catalogue: Catalogue, modalities: tuple[str, ...] | None = None) -> "ModelShape":
-        """The shape that fits a data set, with all of its modalities or some of them.
+    def of(cls, dataset: Dataset, catalogue: Catalogue, modalities: tuple[str, ...]) -> "ModelShape":
+        """The shape that fits a data set, with some of its modalities.
 
         Raises:
             ConfigError: a modality that the data set was not loaded with.
         """
-        modalities = modalities or tuple(dataset.modalities)
         missing = [name for name in modalities if name not in dataset.modalities]
         if missing:
             raise ConfigError(f"modalities {missing} were asked for, but {dataset.name} has {list(dataset.modalities)}")
+        target = dataset.positions("train")
         return cls(
             modalities=modalities,
             n_items=catalogue.n_items,
@@ -46,6 +50,8 @@ class ModelShape:
             n_clusters={
                 name: int(labels.max()) + 1 for name, labels in catalogue.clusters.items() if name in modalities
             },
+            first_timestamp=int(dataset.timestamp[dataset.user_offset[1:-1]].min()),
+            longest_gap_seconds=int((dataset.timestamp[target] - dataset.timestamp[target - 1]).max()),
         )
 
     @classmethod

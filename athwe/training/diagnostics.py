@@ -2,6 +2,7 @@
 
 import resource
 import sys
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from jaxtyping import Float, Int
 from athwe.data import Dataset
 from athwe.model.athwe import ATHWE
 from athwe.model.packed import Packed
+from athwe.model.sequential import SequentialModel
 
 SAMPLE_USERS = 512
 """Validation histories looked at."""
@@ -26,21 +28,26 @@ GAP_EDGES_SECONDS = {
 
 
 @torch.no_grad()
-def diagnose(model: ATHWE, tables: torch.Tensor, dataset: Dataset, device: torch.device) -> dict:
+def diagnose(model: SequentialModel, tables: torch.Tensor, dataset: Dataset, device: torch.device) -> dict:
     """Look at a model in evaluation mode over the first validation histories.
 
     Returns:
         JSON-able: `modality_weights`, `parameters`, `peak_memory_bytes` of the process (or of the GPU), and as far as
         the model has the part `gate_strength` by band, `expert_use` by range of time gaps, `time_saturation`.
     """
-    positions = dataset.positions("valid")[:SAMPLE_USERS]
-    packed = Packed.of(dataset.batch(positions).to(device))
-    weights = model.fusion.softmax(dim=0).tolist()
-    found = {
-        "modality_weights": dict(zip(model.shape.modalities, weights, strict=True)),
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+    found: dict[str, Any] = {
+        "modality_weights": model.modality_weights(),
+        "parameters": sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
         "peak_memory_bytes": _peak_memory_bytes(device),
     }
+    if isinstance(model, ATHWE):
+        positions = dataset.positions("valid")[:SAMPLE_USERS]
+        found |= _parts_of(model, tables, Packed.of(dataset.batch(positions).to(device)))
+    return found
+
+
+def _parts_of(model: ATHWE, tables: Float[torch.Tensor, "items modalities hidden"], packed: Packed) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     if model.alignment is not None:
         names = ["low", *(f"level {level}" for level in range(1, model.config.wavelet_J + 1))]
         strength = model.alignment.gate_strength(model.streams(packed, tables), packed)

@@ -18,7 +18,8 @@ from athwe.data.split import Split
 from athwe.errors import CheckpointError, DivergedError
 from athwe.evaluation.metrics import mean_metrics
 from athwe.evaluation.ranking import NonFiniteScoreError, Ranking, Scorer, rank_targets
-from athwe.model.athwe import ATHWE
+from athwe.model.registry import build_model, shape_for
+from athwe.model.sequential import SequentialModel
 from athwe.model.shape import ModelShape
 from athwe.model.step import PART_OVERHEAD_TOKENS, Step
 from athwe.seeding import seed_everything
@@ -61,7 +62,8 @@ class Trainer:
         seed_everything(config.seed)
         host_catalogue = catalogue or build_catalogue(dataset, config)
         self.catalogue = host_catalogue.to(self.device, AUTOCAST_TYPES.get(config.precision))
-        self.model = ATHWE(config, ModelShape.of(dataset, host_catalogue, config.modalities)).to(self.device)
+        self.model = build_model(config, shape_for(config, dataset, host_catalogue)).to(self.device)
+        self.model.count(dataset)
         self.optimizer = torch.optim.Adam(
             self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
@@ -84,17 +86,23 @@ class Trainer:
         """Its validation value."""
         return self.stopping.best_value
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether the last epoch is over, or training was stopped early; what is counted needs one epoch."""
+        last = self.config.epochs if self.model.loss_weights else 1
+        return self.epoch >= last or self.stopping.should_stop
+
     def epochs(self) -> Iterator[EpochResult]:
         """Train and validate until the last epoch or early stopping; after `restore`, from there on.
 
         Raises:
             DivergedError: a loss part or a score is not finite.
         """
-        while self.epoch < self.config.epochs and not self.stopping.should_stop:
+        while not self.is_finished:
             self.epoch += 1
             started = time.perf_counter()
             metrics = self._train_epoch() | {"train/seconds": time.perf_counter() - started}
-            if self.epoch % self.config.eval_step and self.epoch < self.config.epochs:
+            if self.epoch % self.config.eval_step and not self.is_finished:
                 yield EpochResult(self.epoch, metrics, improved=False, ranking=None)
             else:
                 yield self._validate(metrics)
@@ -137,7 +145,7 @@ class Trainer:
         return {f"{split}/{key}": value for key, value in means.items()}
 
     @contextmanager
-    def best_model(self) -> Iterator[ATHWE]:
+    def best_model(self) -> Iterator[SequentialModel]:
         """The model with the weights of its best epoch, for the time of a `with` block."""
         current = _copy(self.model.state_dict())
         self.model.load_state_dict(self._best_weights or current)
@@ -188,9 +196,11 @@ class Trainer:
     # One epoch.
 
     def _train_epoch(self) -> dict[str, float]:
+        weights = self.model.loss_weights
+        if not weights:
+            return {}
         self.model.train()
         history: list[Tensor] = []
-        weights = self.model.loss_weights
         for positions in self.shuffled_batches():
             history.append(self.step(positions))
             if len(history) % CHECK_STEPS == 0:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
-from athwe.config import Config
+from athwe.config import Config, ModelConfig
 from athwe.data import Dataset
+from athwe.model_keys import COUNTED, MODEL_KEYS
 
 _WEIGHED_BY = {
     "temperature": "id_contrastive_weight",
@@ -17,6 +18,8 @@ _WEIGHED_BY = {
     "cosine_lambda": "diversity_weight",
 }
 """Parameters of a loss, with the weight that silences them at 0."""
+_CLUSTER_KEYS = {"n_clusters", "cluster_components", "cluster_method"}
+"""Keys of the data that a model may read or not."""
 _OF_FEATURES = ("phcl_weight", "cluster_weight")
 _OF_EXPERTS = ("diversity_weight", "cosine_lambda")
 _OF_TIME_GAPS = ("time_span", "time_scale")
@@ -31,7 +34,8 @@ def inert_parameters(config: Config, dataset: Dataset, searched: Collection[str]
         dataset: says which modalities and whether categories are there.
         searched: names in the search space.
     """
-    absent: dict[str, str] = {}
+    of_models = {*searched} if config.model in COUNTED else {*searched} & {*ModelConfig.model_fields, *_CLUSTER_KEYS}
+    absent = dict.fromkeys(of_models - MODEL_KEYS[config.model], f"{config.model} does not read them")
     if not set(dataset.modalities) & {"txt", "img"}:
         absent |= dict.fromkeys(_OF_FEATURES, f"{dataset.name} has no text or image features in use")
     if "item" not in dataset.modalities:

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from athwe.config import Config
-from athwe.config_files import load_config
+from athwe.config_files import load_config, model_asked_for, published_config
 from athwe.data import Dataset, load_dataset
 from athwe.errors import AthweError
 from tuning.errors import SearchError
@@ -18,7 +17,7 @@ from tuning.store import Store
 DEFAULT_DATASET = "demo"
 PATHS = ("config", "search_space", "dataset_root")
 STUDY_FLAGS = (
-    *("dataset", *PATHS, "set", "trials", "epochs", "time_budget", "trial_timeout", "also_minimize"),
+    *("dataset", "model", *PATHS, "set", "trials", "epochs", "time_budget", "trial_timeout", "also_minimize"),
     *("concurrency", "cpus_per_trial", "gpus_per_trial", "sampler", "pruner", "audit_share", "seed"),
     *("keep_models", "disk_budget", "most_memory_gigabytes", "most_train_seconds", "log_to"),
 )
@@ -43,7 +42,7 @@ class Plan:
             data_fingerprint=self.dataset.fingerprint,
             config=self.config,
             settings=self.settings,
-            published=self.settings.space.of(Config()),
+            published=self.settings.space.of(published_config(self.config.model)),
             concurrency=concurrency,
             cpus_per_trial=cpus_per_trial,
             gpus_per_trial=gpus_per_trial,
@@ -64,15 +63,24 @@ def make_plan(flags: Mapping[str, Any]) -> Plan:
         AthweError: a key, value, file, data set or search space that cannot be used.
     """
     name = flags.get("dataset") or DEFAULT_DATASET
-    settings = read_settings(Path(flags["search_space"]) if flags.get("search_space") else None).with_flags(flags)
-    overrides = [*settings.config_overrides(), *flags.get("set", ())]
+    files, given = flags.get("config", ()), [*flags.get("set", ())]
+    if flags.get("model"):
+        given.insert(0, f"model={flags['model']}")
+    model = model_asked_for(name, files=files, overrides=given)
+    settings = read_settings(flags.get("search_space"), model).with_flags(flags)
+    overrides = [*settings.config_overrides(), *given]
     overrides += [f"{key}={flags[key]}" for key in ("epochs", "seed") if flags.get(key) is not None]
-    config = load_config(name, files=flags.get("config", ()), overrides=overrides)
+    config = load_config(name, files=files, overrides=overrides)
     settings.space.check(config)
     dataset = load_dataset(name, flags.get("dataset_root"), config).sealed()  # nothing of a search can read test
     space = settings.space.without(inert_parameters(config, dataset, settings.space.root.keys()))
     space = space.with_n_clusters_at_most(labelled_items(dataset)).including(config)
     space.check(config)
+    if not space.root and settings.trials > 1:
+        raise SearchError(
+            f"nothing is searched of {config.model} on {name}, and {settings.trials} trials of the same are asked for: "
+            "give --trials 1, or another --search-space"
+        )
     _require_enough_items(config, dataset)
     return Plan(config, settings.model_copy(update={"space": space}), dataset, flags)
 
@@ -80,7 +88,7 @@ def make_plan(flags: Mapping[str, Any]) -> Plan:
 def _require_enough_items(config: Config, dataset: Dataset) -> None:
     """Trial 0 is the configuration at hand, so it must be one that can run."""
     most = labelled_items(dataset)
-    if dataset.features and config.cluster_weight > 0 and config.n_clusters > most:
+    if dataset.features and config.wants_clusters and config.n_clusters > most:
         raise SearchError(
             f"n_clusters {config.n_clusters} is above the {most} items with features in {dataset.name}: "
             f"give --set n_clusters={max(2, most // 10)}"

@@ -20,7 +20,9 @@ from athwe.errors import ConfigError
 logger = logging.getLogger(__name__)
 
 Choice = bool | int | float | str | None
-_FIXED_FOR_A_STUDY = (DataConfig.model_fields.keys() | EvaluationConfig.model_fields.keys() | {"epochs", "device"}) - {
+_FIXED_FOR_A_STUDY = (
+    DataConfig.model_fields.keys() | EvaluationConfig.model_fields.keys() | {"epochs", "device", "model"}
+) - {
     "n_clusters",
     "cluster_components",
     "cluster_method",
@@ -133,14 +135,12 @@ class SearchSpace(RootModel[dict[str, Parameter]]):
         }
 
     def check(self, config: Config) -> None:
-        """Refuse a space from which no trial could run.
+        """Refuse a space from which no trial could run; an empty one has the configuration itself.
 
         Raises:
             ConfigError: no such config key, one that is fixed for a study, a value that does not fit its key, or
                 no combination that is a valid configuration.
         """
-        if not self.root:
-            raise ConfigError("search space: expected at least one parameter, found none")
         for name, parameter in self.root.items():
             if name not in Config.model_fields:
                 known = Config.model_fields.keys() - _FIXED_FOR_A_STUDY

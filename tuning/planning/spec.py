@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 from athwe.config import Config
 from athwe.config_files import default_config_root, read_yaml, suggestion
 from athwe.errors import ConfigError
+from athwe.model_keys import MODEL_NAMES
 from tuning.choices import Cost, PrunerName, SamplerName
 from tuning.planning.space import SearchSpace, Section
 from tuning.store import now
@@ -175,13 +176,13 @@ class Spec(Section):
         return None
 
 
-def read_settings(path: Path | None = None) -> SearchSettings:
-    """Read a search settings file, by default `config/search/athwe.yaml`.
+def read_settings(path: str | Path | None = None, model: str = MODEL_NAMES[0]) -> SearchSettings:
+    """Read a search settings file, by default that of the model, such as `config/search/athwe.yaml`.
 
     Raises:
         ConfigError: not readable, an unknown key, or a value that does not fit.
     """
-    path = path or default_config_root() / "search" / "athwe.yaml"
+    path = Path(path) if path else default_config_root() / "search" / f"{model.lower()}.yaml"
     try:
         return SearchSettings.model_validate(read_yaml(path))
     except ValidationError as error:

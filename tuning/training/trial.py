@@ -159,7 +159,7 @@ class TrialRun:
 
 
 def _message(trainer: Trainer, metrics: Mapping[str, float]) -> dict[str, Any]:
-    finished = trainer.epoch >= trainer.config.epochs or trainer.stopping.should_stop
+    finished = trainer.is_finished
     return {
         **metrics,
         "epoch": trainer.epoch,

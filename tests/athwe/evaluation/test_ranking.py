@@ -4,7 +4,6 @@ import torch
 
 from athwe.evaluation import ranking as ranking_module
 from athwe.evaluation.ranking import NonFiniteScoreError, rank_targets, ranks_of, top_k
-from athwe.model.popularity import Popularity
 
 
 def rank(score, dataset, mask_seen=False, batch_size=7):
@@ -63,16 +62,6 @@ def test_mask_seen_leaves_out_the_whole_history_but_never_the_target(tiny_datase
 def test_nan_scores_are_an_error(tiny_dataset):
     with pytest.raises(NonFiniteScoreError, match="NaN"):
         rank(lambda batch: torch.full((len(batch.target), tiny_dataset.n_items), torch.nan), tiny_dataset)
-
-
-def test_popularity_counts_training_interactions_only(tiny_dataset):
-    count = Popularity(tiny_dataset).count
-    training = len(tiny_dataset.item) - 2 * (tiny_dataset.n_users - 1)
-    assert count.sum() == training
-    held_out = np.concatenate([tiny_dataset.item[tiny_dataset.positions(split)] for split in ("valid", "test")])
-    expected = np.bincount(tiny_dataset.item, minlength=tiny_dataset.n_items)
-    expected -= np.bincount(held_out, minlength=tiny_dataset.n_items)
-    assert count.tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("items", [40, 7001, 7040])

@@ -9,7 +9,6 @@ import torch
 from athwe.config_files import override_config
 from athwe.model import losses
 from athwe.training.trainer import Trainer
-from run_athwe import SASREC
 
 META = torch.device("meta")
 
@@ -25,8 +24,16 @@ def step_on_meta(dataset, config, **changes):
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"loss": "sampled", "sampled_items": 9}, {"clip_grad_norm": 1.0}, SASREC, {"wavelet_J": 0, "moe_topk": 1}],
-    ids=["published", "sampled softmax", "clipped", "SASRec", "no wavelet, top 1"],
+    [
+        {},
+        {"loss": "sampled", "sampled_items": 9},
+        {"clip_grad_norm": 1.0},
+        {"model": "SASRec"},
+        {"model": "HM4SR"},
+        {"model": "UniSRec"},
+        {"wavelet_J": 0, "moe_topk": 1},
+    ],
+    ids=["published", "sampled softmax", "clipped", "SASRec", "HM4SR", "UniSRec", "no wavelet, top 1"],
 )
 def test_a_step_needs_no_value_from_its_device(tiny_dataset, tiny_config, changes):
     assert step_on_meta(tiny_dataset, tiny_config, **changes).device == META

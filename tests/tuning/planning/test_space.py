@@ -39,7 +39,6 @@ def test_a_categorical_parameter_takes_in_the_configuration_s_value():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({}, "at least one parameter"),
         ({"hidden_siz": {"type": "int", "low": 1, "high": 2}}, "did you mean 'hidden_size'"),
         ({"epochs": {"type": "int", "low": 1, "high": 2}}, "same for every trial"),
         ({"MAX_ITEM_LIST_LENGTH": {"type": "int", "low": 1, "high": 2}}, "same for every trial"),
