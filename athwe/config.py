@@ -92,7 +92,10 @@ class ModelConfig(_Section):
     initializer_range: Annotated[float, Field(gt=0)] = 0.02
     """Standard deviation of initial Linear and Embedding weights."""
     initializer_weight: tuple[float, float, float] = (0.1, 1.0, 1.0)
-    """Initial ω of the wavelet alignment by modality (item, txt, img)."""
+    """Initial weight of what a modality takes from all (item, txt, img): ω of ATHWE's wavelet alignment, w of HM4SR."""
+    feature_initializer_weight: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """Takes the place of both txt and img in initializer_weight: one number that a search can move. At 1, as published,
+    ATHWE replaces text and image by one shared sum."""
     wavelet_J: Annotated[int, Field(ge=0, le=8)] = 4
     """Wavelet levels. 0 skips the wavelet alignment."""
     time_span: Positive = 200
@@ -107,6 +110,8 @@ class ModelConfig(_Section):
     """E, experts the router chooses from."""
     expert_initial_mean: Annotated[float, Field(allow_inf_nan=False)] = 0.0
     """Mean of initial experts. 0, as published, starts every channel with a random sign; 1 starts near the identity."""
+    expert_residual: bool = False
+    """ATHWE: whether the experts' output is added to their input, z + z ⊙ (…), instead of taking its place."""
     start_expert_num: Positive = 4
     """HM4SR: dense experts of its interactive mixture."""
     temporal_expert_num: Positive = 4
@@ -139,6 +144,13 @@ class ModelConfig(_Section):
     """Factor inside the expert diversity."""
     loss_type: Literal["CE"] = "CE"
     """Loss of the next item: cross-entropy over all items."""
+
+    def initial_weight(self, modality: str) -> float:
+        """What a modality takes from all of them at first."""
+        if modality != "item" and self.feature_initializer_weight is not None:
+            return self.feature_initializer_weight
+        by_name: dict[str, float] = dict(zip(MODALITIES, self.initializer_weight, strict=True))
+        return by_name[modality]
 
     @model_validator(mode="after")
     def _sizes_fit(self):

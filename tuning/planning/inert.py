@@ -20,8 +20,8 @@ _WEIGHED_BY = {
 """Parameters of a loss, with the weight that silences them at 0."""
 _CLUSTER_KEYS = {"n_clusters", "cluster_components", "cluster_method"}
 """Keys of the data that a model may read or not."""
-_OF_FEATURES = ("phcl_weight", "cluster_weight")
-_OF_EXPERTS = ("diversity_weight", "cosine_lambda")
+_OF_FEATURES = ("phcl_weight", "cluster_weight", "feature_initializer_weight")
+_OF_EXPERTS = ("diversity_weight", "cosine_lambda", "expert_residual")
 _OF_TIME_GAPS = ("time_span", "time_scale")
 """Of the time gap embedding, which the experts and the temporal contrast use."""
 
@@ -48,6 +48,8 @@ def inert_parameters(config: Config, dataset: Dataset, searched: Collection[str]
 
     if config.loss == "full" and "sampled_items" in searched and "loss" not in searched:
         absent["sampled_items"] = "loss is full"
+    if config.model == "ATHWE" and is_off("wavelet_J"):
+        absent["feature_initializer_weight"] = "wavelet_J is 0"
     if is_off("routed_expert_nums"):
         absent["moe_topk"] = "routed_expert_nums is 0"
     if is_off("routed_expert_nums") and is_off("shared_expert_nums"):

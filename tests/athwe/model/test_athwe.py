@@ -176,3 +176,16 @@ def test_placeholders_are_the_stated_share_of_valid_positions(beta):
 def test_placeholders_are_drawn_uniformly():
     mask = placeholder_mask(torch.full((20_000,), 5), 0.4, torch.Generator().manual_seed(0))
     torch.testing.assert_close(mask.float().mean(dim=0), torch.full((5,), 0.4), atol=0.02, rtol=0)
+
+
+def test_a_residual_adds_the_input_of_the_experts(build, batch, catalogue):
+    packed, plain, residual = Packed.of(batch), build(), build(expert_residual=True)
+    tables = plain.item_tables(catalogue)
+    tokens = plain.tokens(packed, tables)
+    found = residual.tokens(packed, tables).experts_output
+    torch.testing.assert_close(found, tokens.experts_output + tokens.z)
+
+
+def test_text_and_images_can_start_with_one_weight(build):
+    weights = build(feature_initializer_weight=0.25).alignment.weight
+    torch.testing.assert_close(weights.detach(), torch.tensor([0.1, 0.25, 0.25]))

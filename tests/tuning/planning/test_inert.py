@@ -43,10 +43,15 @@ def test_a_weight_that_stays_zero_silences_its_loss_unless_it_is_searched(tiny_r
 
 def test_without_experts_their_parameters_do_not_act(tiny_root: Path):
     config = Config(routed_expert_nums=0, shared_expert_nums=0)
-    experts = {"moe_topk", "diversity_weight", "cosine_lambda"}
+    experts = {"moe_topk", "diversity_weight", "cosine_lambda", "expert_residual"}
     assert inert(load(tiny_root), config) == experts
     assert inert(load(tiny_root, modalities=("item",)), config) >= experts | {"time_span", "time_scale"}
     assert inert(load(tiny_root), config, ("routed_expert_nums",)) == set()
+
+
+def test_without_the_wavelet_its_initial_weight_does_not_act(tiny_root: Path):
+    assert inert(load(tiny_root), Config(wavelet_J=0)) == {"feature_initializer_weight"}
+    assert inert(load(tiny_root), Config(wavelet_J=0), ("wavelet_J",)) == set()
 
 
 def test_sampled_items_act_on_the_sampled_softmax_alone(tiny_root: Path):
