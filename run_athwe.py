@@ -84,7 +84,7 @@ def _run(options: argparse.Namespace) -> None:
         f"{len(dataset.item):,} interactions, modalities {', '.join(dataset.modalities)}"
     )
     if options.model == "Popularity":
-        _report_test(_rank_by_popularity(config, dataset), config, "training popularity")
+        _report_test(_rank_by_popularity(config, dataset), dataset, config, "training popularity")
         return
     output = (
         options.output
@@ -102,7 +102,9 @@ def _train(config: Config, dataset, output: Path) -> None:
         if result.improved:
             trainer.save_model(output)
         console.print(_epoch_line(result, config), highlight=False)
-    _report_test(trainer.evaluate("test"), config, f"epoch {trainer.best_epoch}, chosen on validation")
+    with trainer.best_model():
+        ranking = trainer.rank("test")
+    _report_test(ranking, dataset, config, f"epoch {trainer.best_epoch}, chosen on validation")
     console.print(f"the model is in {output}: [bold]athwe.load({str(output)!r}).recommend(history, timestamps, k)[/]")
 
 
@@ -123,30 +125,38 @@ def _epoch_line(result, config: Config) -> str:
     return f"epoch {result.epoch:>3}/{config.epochs}  loss {loss:.4f}{valid}  {seconds:.1f} s"
 
 
-def _rank_by_popularity(config: Config, dataset) -> dict[str, float]:
-    from athwe.evaluation.metrics import mean_metrics
+def _rank_by_popularity(config: Config, dataset):
     from athwe.evaluation.ranking import rank_targets
     from athwe.model.popularity import Popularity
 
-    ranking = rank_targets(
+    return rank_targets(
         Popularity(dataset),
         dataset,
         dataset.positions("test"),
         batch_size=config.eval_batch_size,
         mask_seen=config.mask_seen,
     )
+
+
+def _report_test(ranking, dataset, config: Config, how: str) -> None:
+    from athwe.evaluation.list_measures import measure_lists, selecting_cutoff
+    from athwe.evaluation.metrics import mean_metrics
+
     means = mean_metrics(ranking.target_rank, config.metric_names, config.topk)
-    return {f"test/{name}": value for name, value in means.items()}
-
-
-def _report_test(metrics: dict[str, float], config: Config, how: str) -> None:
     table = Table(title=f"test, {how} (mask_seen {str(config.mask_seen).lower()})", title_justify="left")
     table.add_column("k", justify="right")
     for name in config.metric_names:
         table.add_column(name, justify="right")
     for k in config.topk:
-        table.add_row(str(k), *(f"{metrics[f'test/{name}@{k}']:.4f}" for name in config.metric_names))
+        table.add_row(str(k), *(f"{means[f'{name}@{k}']:.4f}" for name in config.metric_names))
     console.print(table)
+    lists = measure_lists(ranking, dataset, "test", selecting_cutoff(config.valid_key))
+    beyond = Table(title="beyond accuracy (docs/evaluation.md), on the same lists", title_justify="left")
+    beyond.add_column("measure")
+    beyond.add_column("value", justify="right")
+    for name, value in lists.of_all.items():
+        beyond.add_row(name, "–" if value is None else f"{value:.4f}")
+    console.print(beyond)
 
 
 if __name__ == "__main__":
