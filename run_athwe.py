@@ -87,7 +87,9 @@ def _train(config: Config, dataset, output: Path) -> None:
         if result.improved:
             trainer.save_model(output)
         console.print(_epoch_line(result, config), highlight=False)
-    _report_test(trainer.evaluate("test"), config, f"epoch {trainer.best_epoch}, chosen on validation")
+    with trainer.best_model():
+        ranking = trainer.rank("test")
+    _report_test(ranking, dataset, config, f"epoch {trainer.best_epoch}, chosen on validation")
     console.print(f"the model is in {output}: [bold]athwe.load({str(output)!r}).recommend(history, timestamps, k)[/]")
 
 
@@ -108,14 +110,25 @@ def _epoch_line(result, config: Config) -> str:
     return f"epoch {result.epoch:>3}/{config.epochs}{loss}{valid}  {seconds:.1f} s"
 
 
-def _report_test(metrics: dict[str, float], config: Config, how: str) -> None:
+def _report_test(ranking, dataset, config: Config, how: str) -> None:
+    from athwe.evaluation.list_measures import measure_lists, selecting_cutoff
+    from athwe.evaluation.metrics import mean_metrics
+
+    means = mean_metrics(ranking.target_rank, config.metric_names, config.topk)
     table = Table(title=f"test, {how} (mask_seen {str(config.mask_seen).lower()})", title_justify="left")
     table.add_column("k", justify="right")
     for name in config.metric_names:
         table.add_column(name, justify="right")
     for k in config.topk:
-        table.add_row(str(k), *(f"{metrics[f'test/{name}@{k}']:.4f}" for name in config.metric_names))
+        table.add_row(str(k), *(f"{means[f'{name}@{k}']:.4f}" for name in config.metric_names))
     console.print(table)
+    lists = measure_lists(ranking, dataset, "test", selecting_cutoff(config.valid_key))
+    beyond = Table(title="beyond accuracy (docs/evaluation.md), on the same lists", title_justify="left")
+    beyond.add_column("measure")
+    beyond.add_column("value", justify="right")
+    for name, value in lists.of_all.items():
+        beyond.add_row(name, "–" if value is None else f"{value:.4f}")
+    console.print(beyond)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dashboard.beyond import OF_USERS
+
 RECIPROCAL_RANK = "reciprocal rank"
 MEASURES = ("ndcg@10", RECIPROCAL_RANK, "recall@10", "ndcg@50")
 """What users are compared by; `PROTOCOL.md` defines them for one target."""
@@ -60,6 +62,13 @@ def measure(name: str, target_rank: np.ndarray) -> np.ndarray:
     kind, _, cutoff = name.partition("@")
     values = {"ndcg": 1 / np.log2(target_rank + 1), "mrr": 1 / target_rank, "recall": np.ones(len(target_rank))}
     return np.where(target_rank <= int(cutoff), values[kind], 0.0)
+
+
+def values_of(users: pa.Table, name: str) -> np.ndarray:
+    """A measure of each user, of the target's rank or of the list; NaN where a user has none."""
+    if name in OF_USERS:
+        return users.column(name).to_numpy().astype(float)
+    return measure(name, users.column("target_rank").to_numpy())
 
 
 def counts(bins: np.ndarray, slices: Slices) -> dict[str, int]:
@@ -142,7 +151,7 @@ def differences(one: pa.Table, other: pa.Table, name: str, mask: np.ndarray | No
     """Compare two results user by user.
 
     Args:
-        one, other: as `results.all_users` gives them; a user that one of them lacks is left out.
+        one, other: as `results.all_users` gives them; a user that one of them lacks, or gives no value, is left out.
         name: of the measure.
         mask: which rows of the first count; all by default.
     """
@@ -152,8 +161,11 @@ def differences(one: pa.Table, other: pa.Table, name: str, mask: np.ndarray | No
     else:
         place = pc.index_in(_array(one, "user"), _array(other, "user")).fill_null(-1).to_numpy()[mine]
         mine, theirs = mine[place >= 0], place[place >= 0]
+    gain = values_of(other, name)[theirs] - values_of(one, name)[mine]
+    known = ~np.isnan(gain)
+    mine, theirs, gain = mine[known], theirs[known], gain[known]
     ranks = one.column("target_rank").to_numpy()[mine], other.column("target_rank").to_numpy()[theirs]
-    return Differences(one.take(pa.array(mine)), ranks, measure(name, ranks[1]) - measure(name, ranks[0]))
+    return Differences(one.take(pa.array(mine)), ranks, gain)
 
 
 def _array(table: pa.Table, name: str) -> pa.Array:

@@ -8,7 +8,7 @@ from dashboard.charts import cutoffs
 from dashboard.files import UnreadableFile
 from dashboard.labels import MAX_CHOSEN, metric_label, plain, seen_mode, trial_colours
 from dashboard.selection import choose_several
-from dashboard.views import evaluation_slices
+from dashboard.views import evaluation_beyond, evaluation_slices
 from dashboard.widgets import chart, nothing, table
 
 
@@ -38,6 +38,7 @@ def _view(url: str, study_name: str) -> None:
         _cutoffs(study, values, chosen)
     try:
         evaluation_slices.show(study, rows)
+        evaluation_beyond.show(study, rows)
     except UnreadableFile as error:
         st.warning(plain(error))
 

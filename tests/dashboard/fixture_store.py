@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
+from dashboard.beyond import OF_USERS  # noqa: E402
 from tuning import schema  # noqa: E402
 from tuning.store import Store, now  # noqa: E402
 
@@ -217,10 +218,20 @@ def _write_users(path: Path, goal: float, chance: random.Random, split: str = "v
             rank = 1
         scores = sorted((chance.gauss(0, 3) for _ in ranked), reverse=True)
         known = {} if is_old else {"last_gap_seconds": gap, "target_popularity": int(target[1:]) % 31}
+        known |= {} if is_old else {name: chance.random() for name in OF_USERS[:-1]} | {OF_USERS[-1]: None}
         rows.append({"user": user, "history_end": end, "target": target, "target_rank": rank, **known,
                      "items": ranked, "scores": scores})  # fmt: skip
     path.parent.mkdir(exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=16)
+    table = pa.Table.from_pylist(rows)
+    if not is_old:
+        table = table.replace_schema_metadata({b"beyond_accuracy": json.dumps(_beyond_accuracy(rows, split))})
+    pq.write_table(table, path, row_group_size=16)
+
+
+def _beyond_accuracy(rows: list[dict], split: str) -> dict:
+    means = {f"{name}@10": sum(row[name] for row in rows) / len(rows) for name in OF_USERS[:-1]}
+    measures = {"coverage@10": 0.6, "gini@10": 0.7} | means | {f"{OF_USERS[-1]}@10": None}
+    return {"split": split, "mask_seen": False, "cutoff": 10, "measures": measures}
 
 
 def _diagnostics(params: dict, chance: random.Random) -> dict:

@@ -127,6 +127,9 @@ def test_a_worker_trains_as_anyone_would_and_looks_at_test_once_at_the_end(
     users = pq.read_table(tmp_path / "finals" / "study.2.seed-77.parquet").to_pandas()
     means = mean_metrics(users["target_rank"].to_numpy(), ["ndcg"], [10])
     assert means["ndcg@10"] == pytest.approx(messages[3]["test"]["test/ndcg@10"])
+    metadata = pq.read_schema(tmp_path / "finals" / "study.2.seed-77.parquet").metadata
+    beyond = json.loads(metadata[b"beyond_accuracy"])
+    assert beyond["split"] == "test" and users["novelty"].mean() == pytest.approx(beyond["measures"]["novelty@10"])
     write_histories(whole, tmp_path / "histories.parquet")
     known = pq.read_table(tmp_path / "histories.parquet").to_pandas()
     assert users["user"].equals(known["user"])

@@ -14,6 +14,7 @@ from athwe.allocator import keep_freed_memory
 from athwe.config import Config
 from athwe.config_files import override_config
 from athwe.data import Dataset
+from athwe.evaluation.list_measures import measure_lists, selecting_cutoff
 from athwe.evaluation.recommendations import write_recommendations
 from athwe.training.trainer import Trainer
 from tuning.driving.signals import on_interrupt
@@ -81,7 +82,8 @@ class FinalWorker:
         found: dict[str, Any] = {"test": trainer.metrics_of(ranking, "test")}
         if self._storage is None:
             return found
-        write = partial(write_recommendations, ranking, self._dataset)
+        measures = measure_lists(ranking, self._dataset, "test", selecting_cutoff(trainer.config.valid_key))
+        write = partial(write_recommendations, ranking, self._dataset, measures=measures)
         try:
             self._storage.write(final_results_name(self._model_name), write)
             self._storage.write(self._model_name, trainer.save_model)

@@ -66,7 +66,10 @@ def test_the_diagnostics_say_what_the_worker_used_and_built(setting: TrialSettin
     run = TrialRun(setting, PROPOSAL)
     builds["made for the test"] += 2
     run.epoch()
-    worker = json.loads((tmp_path / "study" / "diagnostics" / "study.3.json").read_text())["worker"]
+    found = json.loads((tmp_path / "study" / "diagnostics" / "study.3.json").read_text())
+    assert (found["beyond_accuracy"]["split"], found["beyond_accuracy"]["mask_seen"]) == ("valid", False)
+    assert 0 < found["beyond_accuracy"]["measures"]["coverage@10"] <= 1
+    worker = found["worker"]
     assert worker["built"]["made for the test"] == 2
     assert worker["resident_bytes"] > 0
     assert worker["threads"]["torch"] >= 1
