@@ -174,6 +174,6 @@ def standing_out(metrics: Iterable[SliceMetric], overall: float, enough: int, mo
     Their mean is more than two standard errors from `overall`; the worst of all is always among them.
     """
     ranked = sorted((one for one in metrics if one.users >= enough), key=lambda one: one.mean)
-    return [
-        one for place, one in enumerate(ranked) if place == 0 or abs(one.mean - overall) > 2 * one.standard_error
-    ][:most]
+    return [one for place, one in enumerate(ranked) if place == 0 or abs(one.mean - overall) > 2 * one.standard_error][
+        :most
+    ]

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import results
 from dashboard.labels import plain
 from dashboard.selection import choose
-from dashboard.users import SLICES, Categories, counts
+from dashboard.slicing import SLICES, Categories, counts
 
 ALL = "all"
 

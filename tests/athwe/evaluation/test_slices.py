@@ -23,7 +23,7 @@ from athwe.evaluation.slices import (
 )
 from athwe.evaluation.target_facts import facts_of, slices_of_targets
 from athwe.training.trainer import Trainer
-from dashboard import users as dashboard_users
+from dashboard import slicing
 
 RANKS = np.array([1, 3, 11, 1, 2])
 HALVES = [Slice("cold", "cold", np.array([1, 2])), Slice("cold", "known", np.array([0, 3, 4]))]
@@ -45,7 +45,9 @@ def test_edges_belong_to_the_upper_bin(family, values, bins):
 
 def test_a_user_is_in_one_slice_of_a_family_and_in_one_of_each_category():
     categories = Categories(np.array([0, 0, 1, 3]), np.array(["Pan", "Jar", "Pan", "Ant"]))
-    found = slices_of({"history_end": np.array([1, 6, 7, 51]), "target_popularity": np.array([0, 4, 5, 100])}, categories)
+    found = slices_of(
+        {"history_end": np.array([1, 6, 7, 51]), "target_popularity": np.array([0, 4, 5, 100])}, categories
+    )
     assert [(one.family, one.label, one.users.tolist()) for one in found] == [
         ("length", "up to 5 items", [0]), ("length", "6 to 10", [1, 2]), ("length", "over 50", [3]),
         ("popularity", "never", [0]), ("popularity", "1 to 4 times", [1]), ("popularity", "5 to 19", [2]),
@@ -104,9 +106,9 @@ def test_slices_of_a_data_set_are_those_counted_by_hand(tiny_dataset):
     training = Counter(item for position, item in enumerate(tiny_dataset.item) if position not in held_out)
     facts = facts_of(tiny_dataset, positions)
     assert facts["target_popularity"].tolist() == [training[tiny_dataset.item[position]] for position in positions]
-    [cold] = [one for one in slices_of_targets(tiny_dataset, positions) if one.label == "cold, under 5 times"]
-    by_hand = [row for row, position in enumerate(positions) if training[tiny_dataset.item[position]] < 5]
-    assert cold.users.tolist() == by_hand and by_hand
+    [rare] = [one for one in slices_of_targets(tiny_dataset, positions) if one.label == "5 to 19"]
+    by_hand = [row for row, position in enumerate(positions) if 5 <= training[tiny_dataset.item[position]] < 20]
+    assert rare.users.tolist() == by_hand and by_hand
     sealed = tiny_dataset.sealed()
     mine, its = (slices_of_targets(data, data.positions("valid")) for data in (tiny_dataset, sealed))
     assert [(one.label, one.users.tolist()) for one in mine] == [(one.label, one.users.tolist()) for one in its]
@@ -124,7 +126,7 @@ def test_the_dashboard_cuts_the_same_slices(tiny_dataset, tmp_path):
     users, items = pq.read_table(tmp_path / "r.parquet"), pq.read_table(tmp_path / "i.parquet")
     shown = {
         (family, label): users.column("user").take(rows).to_pylist()
-        for family, labels in dashboard_users.members(users, items).items()
+        for family, labels in slicing.members(users, items).items()
         for label, rows in labels.items()
     }
     names = tiny_dataset.user_tokens[tiny_dataset.users(positions)]
@@ -133,18 +135,22 @@ def test_the_dashboard_cuts_the_same_slices(tiny_dataset, tmp_path):
     assert list(shown) == [(one.family, one.label) for one in mine]
     assert {one.family for one in mine} == {*FAMILIES, CATEGORY}
     worst = worst_slice(ranking.target_rank, mine, "ndcg", 10, 3)
-    theirs = dashboard_users.worst_slice(users, dashboard_users.members(users, items), "ndcg@10", 3)
-    assert (theirs.mean, theirs.family, theirs.label) == (pytest.approx(worst.mean), worst.slice.family, worst.slice.label)
+    theirs = slicing.worst_slice(users, slicing.members(users, items), "ndcg@10", 3)
+    assert (theirs.mean, theirs.family, theirs.label) == (
+        pytest.approx(worst.mean),
+        worst.slice.family,
+        worst.slice.label,
+    )
 
 
 def test_titles_and_families_are_the_dashboard_s_and_the_configuration_s():
-    assert slices.TITLES == dashboard_users.TITLES
+    assert slices.TITLES == slicing.TITLES
     assert {name: (one.edges, one.labels, one.column) for name, one in FAMILIES.items()} == {
-        name: (one.edges, one.labels, one.column) for name, one in dashboard_users.SLICES.items()
+        name: (one.edges, one.labels, one.column) for name, one in slicing.SLICES.items()
     }
     assert set(EvaluationConfig().worst_slice_families) == set(slices.TITLES)
-    assert slices.MAX_CATEGORIES == dashboard_users.MAX_CATEGORIES
-    assert slices.enough_users(100, 400) == dashboard_users.enough_users(100, 400) == 40
+    assert slices.MAX_CATEGORIES == slicing.MAX_CATEGORIES
+    assert slices.enough_users(100, 400) == slicing.enough_users(100, 400) == 40
 
 
 def test_a_trainer_reports_the_worst_slice_of_each_validated_epoch(tiny_config, tiny_dataset):
