@@ -1,4 +1,4 @@
-"""`python tuning/slices.py --study NAME --trials 0 4`: for which users some trials are good, and better than another."""
+"""`python tuning/slices.py --study NAME --trials 0 4`: for which users some trials are good, and others better."""
 
 import argparse
 import json
@@ -63,7 +63,7 @@ def _slices(arguments: argparse.Namespace) -> int:
     name = f"data/{spec.data_fingerprint}/items.parquet"
     items = pd.read_parquet(BytesIO(storage.read(name))) if storage.exists(name) else None
     metric = arguments.metric or spec.objective.removeprefix("valid/")
-    rows = compare(users, items, numbers, metric, spec.config.worst_slice_users)
+    rows = compare(users, items, numbers, metric, spec.config)
     if arguments.json:
         facts = {"study": spec.study, "metric": f"valid/{metric}", "mask_seen": spec.config.mask_seen}
         print(json.dumps(facts | {"trials": numbers, "slices": [one.plain() for one in rows]}))

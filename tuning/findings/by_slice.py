@@ -1,4 +1,4 @@
-"""Stored trials by slice of users: means, and each trial's paired difference to the first. Pure but for `read_ranks`."""
+"""Stored trials by slice of users: means, and the paired difference of each to the first."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
+from athwe.config import EvaluationConfig
 from athwe.evaluation.metrics import METRICS
 from athwe.evaluation.slices import Categories, Slice, enough_users, mean_and_error, slices_of
 from tuning.errors import SearchError
@@ -80,15 +81,15 @@ def categories(users: pd.DataFrame, items: pd.DataFrame) -> Categories:
 
 
 def compare(
-    users: pd.DataFrame, items: pd.DataFrame | None, numbers: Sequence[int], metric: str, fewest_users: int
+    users: pd.DataFrame, items: pd.DataFrame | None, numbers: Sequence[int], metric: str, config: EvaluationConfig
 ) -> list[Row]:
-    """All users, then every slice."""
+    """All users, then every slice; `config` says which ones may be the worst."""
     name, _, k = metric.partition("@")
     values = {number: METRICS[name](users[str(number)].to_numpy(), int(k)) for number in numbers}
     facts = {column: users[column].to_numpy() for column in FACTS if column in users}
     cut = slices_of(facts, None if items is None else categories(users, items))
-    enough = enough_users(fewest_users, len(users))
-    fit = [one for one in cut if len(one.users) >= enough]
+    enough = enough_users(config.worst_slice_users, len(users))
+    fit = [one for one in cut if len(one.users) >= enough and one.family in config.worst_slice_families]
     worst = {
         number: min(fit, key=lambda one, each=each: each[one.users].mean()) for number, each in values.items() if fit
     }
