@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
@@ -90,6 +91,7 @@ def _train(config: Config, dataset, output: Path) -> None:
     with trainer.best_model():
         ranking = trainer.rank("test")
     _report_test(ranking, dataset, config, f"epoch {trainer.best_epoch}, chosen on validation")
+    _report_slices(ranking, dataset, config)
     console.print(f"the model is in {output}: [bold]athwe.load({str(output)!r}).recommend(history, timestamps, k)[/]")
 
 
@@ -129,6 +131,26 @@ def _report_test(ranking, dataset, config: Config, how: str) -> None:
     for name, value in lists.of_all.items():
         beyond.add_row(name, "–" if value is None else f"{value:.4f}")
     console.print(beyond)
+
+
+def _report_slices(ranking, dataset, config: Config) -> None:
+    """The slices of test users that are served otherwise than all are on average, worst first."""
+    from athwe.evaluation import slices
+    from athwe.evaluation.target_facts import slices_of_targets
+
+    name, _, k = config.valid_key.removeprefix("valid/").partition("@")
+    everybody = slices.Slice("all", "all users", np.arange(len(ranking.positions)))
+    cut = slices_of_targets(dataset, ranking.positions)
+    overall, *found = slices.metrics_by_slice(ranking.target_rank, [everybody, *cut], [name], [int(k)])
+    enough = slices.enough_users(config.worst_slice_users, overall.users)
+    table = Table(title=f"test, slices of {enough} users or more that stand out", title_justify="left")
+    table.add_column("slice")
+    table.add_column("users", justify="right")
+    table.add_column(f"{overall.metric} ± standard error", justify="right")
+    for one in (overall, *slices.standing_out(found, overall.mean, enough)):
+        label = f"{slices.TITLES[one.family]}: {one.label}" if one is not overall else one.label
+        table.add_row(label, f"{one.users:,}", f"{one.mean:.4f} ± {one.standard_error:.4f}")
+    console.print(table)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from athwe.model_keys import ModelName
 
 Modality = Literal["item", "txt", "img"]
 MODALITIES: tuple[Modality, ...] = ("item", "txt", "img")
+SliceFamily = Literal["length", "gap", "popularity", "cold", "category"]
 METRIC_NAMES = {"ndcg": "ndcg", "mrr": "mrr", "recall": "recall", "hit": "recall"}
 """Accepted metric names in lower case, with our name for each. With one target, hit rate and recall are the same."""
 
@@ -179,6 +180,10 @@ class EvaluationConfig(_Section):
     """Users ranked at once."""
     mask_seen: bool = False
     """Leave the whole history (never the target) out of the ranking."""
+    worst_slice_users: Positive = 100
+    """Users that a slice needs, to be called the worst; never more than a tenth of all users."""
+    worst_slice_families: tuple[SliceFamily, ...] = ("length", "gap", "popularity", "cold", "category")
+    """Among which slices the worst one is looked for."""
 
     @field_validator("metrics")
     @classmethod
@@ -186,6 +191,13 @@ class EvaluationConfig(_Section):
         unknown = [name for name in value if name.lower() not in METRIC_NAMES]
         if unknown or not value:
             raise ValueError(f"expected some of NDCG, MRR, Recall, Hit, got {unknown or 'none'}")
+        return value
+
+    @field_validator("worst_slice_families")
+    @classmethod
+    def _some_families(cls, value: tuple[SliceFamily, ...]) -> tuple[SliceFamily, ...]:
+        if not value:
+            raise ValueError("expected at least one of length, gap, popularity, cold, category")
         return value
 
     @field_validator("topk")
@@ -215,6 +227,11 @@ class EvaluationConfig(_Section):
         """The reported key of valid_metric, such as `valid/ndcg@10`."""
         name, _, cutoff = self.valid_metric.partition("@")
         return f"valid/{METRIC_NAMES[name.lower()]}@{cutoff}"
+
+    @property
+    def worst_slice_key(self) -> str:
+        """The reported key of valid_metric in the worst slice of users, such as `valid/worst_ndcg@10`."""
+        return worst_slice_key(self.valid_key)
 
 
 class TrainingConfig(_Section):
@@ -262,6 +279,15 @@ class Config(DataConfig, ModelConfig, EvaluationConfig, TrainingConfig):
     def wants_clusters(self) -> bool:
         """Whether a loss asks for cluster labels."""
         return self.model == "ATHWE" and self.cluster_weight > 0
+
+
+def worst_slice_key(key: str) -> str:
+    """The reported key of a metric in the slice of users that is served worst.
+
+    >>> worst_slice_key("valid/ndcg@10")
+    'valid/worst_ndcg@10'
+    """
+    return key.replace("/", "/worst_")
 
 
 def parse_interval(text: str) -> tuple[float, float]:

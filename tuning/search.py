@@ -14,7 +14,7 @@ from rich.console import Console
 
 from athwe.command_line import Parser, positive_int
 from athwe.model_keys import MODEL_NAMES
-from tuning.choices import AUTO, Cost, LogTarget, PrunerName, SamplerName
+from tuning.choices import AUTO, Cost, Gain, LogTarget, PrunerName, SamplerName
 from tuning.commands import exit_code
 from tuning.files.retention import size_of_text
 from tuning.nodes.address import wanted_address
@@ -43,9 +43,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--concurrency", type=positive_int, help="trials at once (default: as many as fit)")
     add("--cpus-per-trial", type=_cores, help="cores of one trial, or auto (default: 1)")
     add("--gpus-per-trial", type=_share, help="GPUs, a share of one, or auto (default: 1 where there are GPUs)")
+    add("--also-maximize", nargs="+", choices=get_args(Gain), help="further objectives beside the metric")
     add("--also-minimize", nargs="+", choices=get_args(Cost), help="further objectives beside the metric")
     add("--most-memory-gigabytes", type=_positive_float, help="a trial that needs more is infeasible")
     add("--most-train-seconds", type=_positive_float, help="a trial that trains longer is infeasible")
+    add("--least-worst-slice", type=_fraction, help="a trial whose worst slice of users is below is infeasible")
     add("--sampler", choices=get_args(SamplerName))
     add("--pruner", choices=get_args(PrunerName))
     add("--audit-share", type=_fraction, help="share of pruned trials that are finished to judge the pruner")

@@ -71,7 +71,9 @@ def _cutoffs(study: dict, values: pd.DataFrame, chosen: list[int]) -> None:
     st.caption(plain(f"{words} Each trial is one seed: small differences may be chance."))
     st.markdown(f"Difference to trial {chosen[0]}, the first chosen")
     relative = cutoffs.relative_to(values, chosen[0])
-    names = sorted(values["name"].unique())
+    names = sorted(
+        name for name in values["name"].unique() if values.loc[values["name"] == name, "cutoff"].nunique() > 1
+    )
     for column, name in zip(st.columns(len(names), gap="medium"), names, strict=True):
         with column:
             label = metric_label(f"valid/{name}@k", study["mask_seen"])

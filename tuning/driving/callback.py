@@ -82,8 +82,9 @@ class SearchCallback(tune.Callback):
         """The trial ended by itself or was stopped by the scheduler."""
         number = trial.config["number"]
         record = self._journal.records[number]
-        stopped = number in self._stopped
-        self._ended(number, ending_of(trial.last_result or {}, record.best_value, stopped, record.over_limit))
+        stopped, last = number in self._stopped, trial.last_result or {}
+        broken = record.over_limit or (self._journal.falls_short(number) if last.get("finished") else None)
+        self._ended(number, ending_of(last, record.best_value, stopped, broken))
         _forget_statistics(trial)
 
     @_never_raises

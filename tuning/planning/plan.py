@@ -17,7 +17,8 @@ from tuning.store import Store
 DEFAULT_DATASET = "demo"
 PATHS = ("config", "search_space", "dataset_root")
 STUDY_FLAGS = (
-    *("dataset", "model", *PATHS, "set", "trials", "epochs", "time_budget", "trial_timeout", "also_minimize"),
+    *("dataset", "model", *PATHS, "set", "trials", "epochs", "time_budget", "trial_timeout"),
+    *("also_maximize", "also_minimize", "least_worst_slice"),
     *("concurrency", "cpus_per_trial", "gpus_per_trial", "sampler", "pruner", "audit_share", "seed"),
     *("keep_models", "disk_budget", "most_memory_gigabytes", "most_train_seconds", "log_to"),
 )

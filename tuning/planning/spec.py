@@ -12,7 +12,7 @@ from athwe.config import Config
 from athwe.config_files import default_config_root, read_yaml, suggestion
 from athwe.errors import ConfigError
 from athwe.model_keys import MODEL_NAMES
-from tuning.choices import Cost, PrunerName, SamplerName
+from tuning.choices import Cost, Gain, PrunerName, SamplerName
 from tuning.planning.space import SearchSpace, Section
 from tuning.store import now
 
@@ -48,12 +48,17 @@ class PrunerSettings(Section):
 
 
 class Limits(Section):
-    """What a trial may need. One that needs more is stopped, and the sampler learns that it cannot be had."""
+    """What a trial may need, and what it has to bring. One that breaks a limit is infeasible, which the sampler learns.
+
+    A trial that needs too much is stopped; what it brings is judged at its end, by its best epoch.
+    """
 
     memory_gigabytes: Annotated[float, Field(gt=0)] | None = None
     """Most memory of its worker, GPU memory where it trains on one, 10⁹ bytes."""
     train_seconds: Annotated[float, Field(gt=0)] | None = None
     """Longest training, in seconds."""
+    worst_slice: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Least value of the objective over the slice of users that is served worst."""
 
 
 class SearchSettings(Section):
@@ -63,8 +68,10 @@ class SearchSettings(Section):
     """Metric to optimise, such as valid/ndcg@10. None: the config's valid_metric."""
     direction: Literal["maximize", "minimize"] | None = None
     """None: as the config's valid_metric_bigger says."""
-    also_minimize: tuple[Cost, ...] = ()
+    also_maximize: tuple[Gain, ...] = ()
     """Further objectives. The pruner goes by the first objective."""
+    also_minimize: tuple[Cost, ...] = ()
+    """Further objectives, after those."""
     trials: Positive = 32
     """Finished trials asked for."""
     limits: Limits = Limits()
@@ -106,6 +113,7 @@ class SearchSettings(Section):
 
 _FLAGS: dict[str, tuple[str | None, str]] = {
     "trials": (None, "trials"),
+    "also_maximize": (None, "also_maximize"),
     "also_minimize": (None, "also_minimize"),
     "keep_models": (None, "keep_models"),
     "sampler": ("sampler", "name"),
@@ -113,6 +121,7 @@ _FLAGS: dict[str, tuple[str | None, str]] = {
     "audit_share": ("pruner", "audit_share"),
     "most_memory_gigabytes": ("limits", "memory_gigabytes"),
     "most_train_seconds": ("limits", "train_seconds"),
+    "least_worst_slice": ("limits", "worst_slice"),
 }
 """Where the value of a flag goes: section and field of the settings."""
 
@@ -158,7 +167,14 @@ class Spec(Section):
     @property
     def objectives(self) -> dict[str, str]:
         """Every objective with its direction, the one that prunes first."""
-        return {self.objective: self.direction} | dict.fromkeys(self.settings.also_minimize, "minimize")
+        costs = dict.fromkeys(self.settings.also_minimize, "minimize")
+        return {self.objective: self.direction} | dict.fromkeys(self.gains, "maximize") | costs
+
+    @property
+    def gains(self) -> tuple[str, ...]:
+        """The reported keys that are maximised beside the first objective."""
+        keys: dict[Gain, str] = {"worst_slice": self.config.worst_slice_key}
+        return tuple(keys[name] for name in self.settings.also_maximize)
 
     def difference(self, other: "Spec") -> str | None:
         """The first thing in which the two would not be the same study, or None.

@@ -11,7 +11,7 @@ from athwe.evaluation.list_measures import measure_lists
 from athwe.evaluation.ranking import rank_targets
 from athwe.evaluation.recommendations import _lists, write_histories, write_items, write_recommendations
 from dashboard import results
-from dashboard.users import Categories
+from dashboard.slicing import Categories
 
 
 @pytest.fixture
