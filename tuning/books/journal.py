@@ -36,6 +36,7 @@ from tuning.schema import (
 )
 from tuning.store import Store, now
 from tuning.training.endings import Ending
+from tuning.user_ranks import USER_RANKS
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +137,7 @@ class Journal:
             self._save(number, started_at=record.started_at)
 
     def reported(self, number: int, result: Mapping[str, Any]) -> None:
-        """An epoch ended: `epoch`, `best_epoch`, `best_value` and metrics keyed `<split>/<name>`."""
+        """An epoch ended: `epoch`, `best_epoch`, `best_value`, metrics keyed `<split>/<name>`, perhaps ranks."""
         record, epoch = self.records[number], int(result["epoch"])
         metrics = {key: value for key, value in result.items() if "/" in key and isinstance(value, int | float)}
         metrics[REPORTED_SECONDS] = (now() - self._created_at).total_seconds()
@@ -144,6 +145,8 @@ class Journal:
         self._cost(record, result)
         record.best_epoch, record.best_value = result["best_epoch"], result["best_value"]
         self._write(lambda: self._store.save_metrics(self.trial_id(number), epoch, metrics))
+        if (ranks := result.get(USER_RANKS)) is not None:
+            self._write(lambda: self._store.save_user_ranks(self.trial_id(number), epoch, ranks))
         self._save(number, best_epoch=record.best_epoch, value=record.best_value)
         if record.value is not None and math.isfinite(record.value):
             value = float(record.value)

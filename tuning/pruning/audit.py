@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from tuning.planning.spec import Spec
-from tuning.pruning.pruner import AuditedASHA, make_scheduler
+from tuning.pruning.audited import Audited
+from tuning.pruning.pruner import make_scheduler
 from tuning.pruning.trained import Trained, trained_trials
 from tuning.schema import COMPLETE
 from tuning.store import Store
@@ -69,7 +70,7 @@ def audit(trials: Iterable[Trained], rung_epochs: Sequence[int], maximize: bool)
 def audit_of(store: Store, spec: Spec) -> PrunerAudit | None:
     """The audit of a stored study; None where it had no pruner."""
     scheduler = make_scheduler(spec)
-    if not isinstance(scheduler, AuditedASHA):
+    if not isinstance(scheduler, Audited):
         return None
     trials = trained_trials(store, spec.study, spec.objective)
     return audit(trials, scheduler.rung_epochs, spec.direction == "maximize")
