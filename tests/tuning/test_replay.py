@@ -24,7 +24,7 @@ def url(tmp_path: Path) -> str:
 def test_the_first_line_says_whether_the_replay_can_be_trusted(url: str, capsys: pytest.CaptureFixture[str]):
     assert main(["--study", "study", "--store", url]) == 0
     first = capsys.readouterr().out.splitlines()[0]
-    assert first == ("replaying study (reduction factor 3, first rung in epoch 1): the stored verdict for 5/5 trials")
+    assert first == ("replaying study (asha, factor 3, first rung in epoch 1): the stored verdict for 5/5 trials")
 
 
 def test_the_table_says_what_was_saved_and_lost(url: str, capsys: pytest.CaptureFixture[str]):
@@ -32,7 +32,15 @@ def test_the_table_says_what_was_saved_and_lost(url: str, capsys: pytest.Capture
     out = capsys.readouterr().out
     assert out.startswith("free had no pruner: what becomes of its 3 trials is known")
     row = next(line for line in out.splitlines() if line.startswith("│"))
-    assert [cell.strip() for cell in row.strip("│").split("│")] == ["3", "1", "1", "8 (30%)", "16 (30%)", "–", "0.0000"]
+    assert [cell.strip() for cell in row.strip("│").split("│")] == [
+        "asha, factor 3",
+        "1",
+        "1",
+        "8 (30%)",
+        "16 (30%)",
+        "–",
+        "0.0000",
+    ]
 
 
 def test_json_is_one_line_with_every_setting(url: str, capsys: pytest.CaptureFixture[str]):

@@ -79,7 +79,9 @@ def trained_trials(store: Store, study_name: str, objective: str) -> list[Traine
     return found
 
 
-def reports_of(trials: Iterable[Trained], ranks: Mapping[tuple[int, int], bytes] = MappingProxyType({})) -> list[Report]:
+def reports_of(
+    trials: Iterable[Trained], ranks: Mapping[tuple[int, int], bytes] = MappingProxyType({})
+) -> list[Report]:
     """Every value of the objective, in the order in which the driver heard of them.
 
     Args:
