@@ -86,7 +86,7 @@ def main() -> None:
     for alpha in (0.05, 0.5):
         share = stopped_share(generator, arguments.races, trials=12, looks=20, users=943, alpha=alpha)
         print(
-            f"all the same, 12 trials, 20 looks, 943 users, {arguments.races} races: alpha {alpha:g}, stopped {share:.4f}"
+            f"12 trials all the same, 20 looks, 943 users, {arguments.races} races: alpha {alpha:g}, stopped {share:.4f}"
         )
 
 

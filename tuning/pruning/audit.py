@@ -1,5 +1,6 @@
 """Was early stopping safe? What the trials that were finished all the same say of the pruner's verdicts."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from tuning.pruning.trained import Trained, trained_trials
 from tuning.schema import COMPLETE
 from tuning.store import Store
 
+MOST_SAID = 6
+"""Rungs of which the summary speaks."""
 FEWEST = 3
 """Trials from which on anything is said of a rank correlation."""
 
@@ -87,7 +90,8 @@ def audit_lines(found: PrunerAudit, objective: str) -> list[str]:
     """The audit in words, which say how little few trials say."""
     lines = [f"pruner: {_verdicts(found, objective)}"]
     if found.given_up and found.rungs:
-        rungs = ", ".join(_rung_text(rung) for rung in found.rungs)
+        step = math.ceil(len(found.rungs) / MOST_SAID)  # a race has one an epoch
+        rungs = ", ".join(_rung_text(rung) for rung in found.rungs[::step])
         lines.append(f"rank correlation of an epoch's value with the final one: {rungs}")
     return lines
 
