@@ -85,9 +85,7 @@ def main() -> None:
                 print(f"{users:5}  {name:23}  {level:.5f}  {shares}")
     for alpha in (0.05, 0.5):
         share = stopped_share(generator, arguments.races, trials=12, looks=20, users=943, alpha=alpha)
-        print(
-            f"12 trials all the same, 20 looks, 943 users, {arguments.races} races: alpha {alpha:g}, stopped {share:.4f}"
-        )
+        print(f"12 equal trials, 20 looks, 943 users, {arguments.races} races: alpha {alpha:g}, stopped {share:.4f}")
 
 
 if __name__ == "__main__":

@@ -162,7 +162,7 @@ def racing_rule(spec: dict, label: str) -> str | None:
     return (
         f"Racing: after every epoch from {first} on, a trial is given up if {label} of the same users (at most "
         f"{pruner['race_users']}) is confidently below that of the best trial after as many epochs. A trial "
-        f"truly no worse than any other is given up with a probability of at most {pruner['alpha']:g} in all its epochs."
+        f"truly no worse than any other is given up with a probability of at most {pruner['alpha']:g} in all epochs."
     )
 
 
