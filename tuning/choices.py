@@ -3,7 +3,7 @@
 from typing import Literal
 
 SamplerName = Literal["tpe", "nsga2", "random"]
-PrunerName = Literal["asha", "none"]
+PrunerName = Literal["asha", "racing", "none"]
 Cost = Literal["train_seconds", "parameters"]
 """What a trial costs: seconds of training, or how many numbers its model learns."""
 Gain = Literal["worst_slice"]

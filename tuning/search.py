@@ -51,6 +51,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--sampler", choices=get_args(SamplerName))
     add("--pruner", choices=get_args(PrunerName))
     add("--audit-share", type=_fraction, help="share of pruned trials that are finished to judge the pruner")
+    add("--alpha", type=_probability, help="of --pruner racing: how likely a best trial may be stopped (default: 0.05)")
     add("--keep-models", type=positive_int, help="trials whose best model is kept (default: 10)")
     add("--disk-budget", type=_size, metavar="SIZE", help="such as 20GB: the worst kept models go where it is used up")
     add("--seed", type=int, help="of sampler and training (default: the configuration's)")
@@ -93,6 +94,10 @@ def _positive_float(text: str) -> float:
 
 def _fraction(text: str) -> float:
     return _number(float, text, "a number from 0 to 1", lambda value: 0 <= value <= 1)
+
+
+def _probability(text: str) -> float:
+    return _number(float, text, "a number between 0 and 1", lambda value: 0 < value < 1)
 
 
 def _cores(text: str) -> int | str:

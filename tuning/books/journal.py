@@ -39,6 +39,7 @@ from tuning.schema import (
 )
 from tuning.store import Store, now
 from tuning.training.endings import Ending
+from tuning.user_ranks import USER_RANKS
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +143,7 @@ class Journal:
             self._save(number, started_at=record.started_at)
 
     def reported(self, number: int, result: Mapping[str, Any]) -> None:
-        """An epoch ended: `epoch`, `best_epoch`, `best_value` and metrics keyed `<split>/<name>`."""
+        """An epoch ended: `epoch`, `best_epoch`, `best_value`, metrics keyed `<split>/<name>`, perhaps ranks."""
         record, epoch = self.records[number], int(result["epoch"])
         metrics = {key: value for key, value in result.items() if "/" in key and isinstance(value, int | float)}
         metrics[REPORTED_SECONDS] = (now() - self._created_at).total_seconds()
@@ -152,6 +153,8 @@ class Journal:
         if self._worst_slice in metrics:
             record.worst_slices[epoch] = metrics[self._worst_slice]
         self._write(lambda: self._store.save_metrics(self.trial_id(number), epoch, metrics))
+        if (ranks := result.get(USER_RANKS)) is not None:
+            self._write(lambda: self._store.save_user_ranks(self.trial_id(number), epoch, ranks))
         self._save(number, best_epoch=record.best_epoch, value=record.best_value)
         if record.value is not None and math.isfinite(record.value):
             value = float(record.value)

@@ -19,7 +19,7 @@ PATHS = ("config", "search_space", "dataset_root")
 STUDY_FLAGS = (
     *("dataset", "model", *PATHS, "set", "trials", "epochs", "time_budget", "trial_timeout"),
     *("also_maximize", "also_minimize", "least_worst_slice"),
-    *("concurrency", "cpus_per_trial", "gpus_per_trial", "sampler", "pruner", "audit_share", "seed"),
+    *("concurrency", "cpus_per_trial", "gpus_per_trial", "sampler", "pruner", "audit_share", "alpha", "seed"),
     *("keep_models", "disk_budget", "most_memory_gigabytes", "most_train_seconds", "log_to"),
 )
 """Flags that say what a study is; they are stored, so that `--resume --study NAME` needs no other."""
@@ -73,6 +73,7 @@ def make_plan(flags: Mapping[str, Any]) -> Plan:
     overrides += [f"{key}={flags[key]}" for key in ("epochs", "seed") if flags.get(key) is not None]
     config = load_config(name, files=files, overrides=overrides)
     settings.space.check(config)
+    settings.pruner.require_users(config.valid_key)
     dataset = load_dataset(name, flags.get("dataset_root"), config).sealed()  # nothing of a search can read test
     space = settings.space.without(inert_parameters(config, dataset, settings.space.root.keys()))
     space = space.with_n_clusters_at_most(labelled_items(dataset)).including(config)

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 from athwe.config import Config
 from athwe.config_files import default_config_root, read_yaml, suggestion
 from athwe.errors import ConfigError
+from athwe.evaluation.metrics import METRICS
 from athwe.model_keys import MODEL_NAMES
 from tuning.choices import Cost, Gain, PrunerName, SamplerName
 from tuning.planning.space import SearchSpace, Section
@@ -35,12 +36,31 @@ class PrunerSettings(Section):
 
     name: PrunerName = "asha"
     reduction_factor: Annotated[float, Field(gt=1)] = 3
-    """One in this many trials goes on past each rung."""
+    """Of asha: one in this many trials goes on past each rung."""
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """Of racing: how probable it may be, over all its epochs, that a trial is stopped though none is better."""
+    race_users: Annotated[int, Field(ge=0)] = 2000
+    """Most users whose validation ranks are kept of every epoch, whatever the pruner, so that racing can be asked for
+    or replayed. 0 keeps none."""
     grace_epochs: Positive | None = None
     """First rung, in epochs. None: a fifth of the epochs, at least one."""
     audit_share: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Share of the trials to be pruned that train to their end all the same, so that the pruner can be judged. The
     first of a study is always among them, unless the share is 0."""
+
+    def require_users(self, objective: str) -> None:
+        """See that racing can be done.
+
+        Raises:
+            ConfigError: no user's ranks are kept, or the objective is no mean over users of what their ranks give.
+        """
+        if self.name != "racing":
+            return
+        if not self.race_users:
+            raise ConfigError("pruner.race_users is 0, and racing compares users: give such as 2000, or --pruner asha")
+        if objective.removeprefix("valid/").partition("@")[0] not in METRICS:
+            names = ", ".join(METRICS)
+            raise ConfigError(f"racing compares users by {names}, the objective is {objective}: give --pruner asha")
 
     def first_rung(self, epochs: int) -> int:
         """The epoch before which no trial is pruned, 1-based."""
@@ -119,6 +139,7 @@ _FLAGS: dict[str, tuple[str | None, str]] = {
     "sampler": ("sampler", "name"),
     "pruner": ("pruner", "name"),
     "audit_share": ("pruner", "audit_share"),
+    "alpha": ("pruner", "alpha"),
     "most_memory_gigabytes": ("limits", "memory_gigabytes"),
     "most_train_seconds": ("limits", "train_seconds"),
     "least_worst_slice": ("limits", "worst_slice"),

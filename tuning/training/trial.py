@@ -38,6 +38,7 @@ from tuning.training.worker import (
     resident_bytes,
     thread_counts,
 )
+from tuning.user_ranks import USER_RANKS, ranks_to_bytes
 
 START_SECONDS = "train/start_seconds"
 """Metric of a trial's first epoch: from when a ready worker got the trial to its first step."""
@@ -61,6 +62,8 @@ class TrialSetting:
     """An epoch that takes longer than this hangs."""
     driver: str = ""
     """Tells what its workers leave behind from what those of others left for a trial of the same name."""
+    race_users: int = 0
+    """Most users whose validation ranks are reported with every epoch."""
 
 
 class TrialRun:
@@ -136,7 +139,12 @@ class TrialRun:
         if result.improved:
             self._publish(trainer, result)
         extra[MEMORY_BYTES] = peak_memory_bytes(trainer.device)
-        return _message(trainer, result.metrics | extra)
+        return _message(trainer, result.metrics | extra) | self._user_ranks(result)
+
+    def _user_ranks(self, result: EpochResult) -> dict[str, bytes]:
+        if result.ranking is None or not self._setting.race_users:
+            return {}
+        return {USER_RANKS: ranks_to_bytes(result.ranking.target_rank, self._setting.race_users)}
 
     def save(self, folder: Path) -> None:
         """Write the training state; asked for between epochs only."""
