@@ -51,7 +51,12 @@ def test_the_dashboard_loads_nothing_of_the_search(tmp_path):
 
 def test_the_page_runs_without_installation(store_url, tmp_path):
     """As Streamlit starts it: the script's own folder is on the path, the one above is not."""
-    code = "import runpy, sys; sys.path[:0] = [sys.argv[1]]; sys.argv[1:] = []; runpy.run_path(sys.path[0] + '/app.py')"
+    code = (
+        "import runpy, sys; sys.path[:0] = [sys.argv[1]]; sys.argv[1:] = [];"
+        "runpy.run_path(sys.path[0] + '/app.py')['warm_up']();"
+        "assert 'dashboard.views.user' in sys.modules;"
+        "runpy.run_path(sys.path[0] + '/page.py')"
+    )
     environment = os.environ | {"ATHWE_STORE": store_url}
     environment.pop("PYTHONPATH", None)
     command = [sys.executable, "-I", "-c", code, str(ROOT / "dashboard")]
