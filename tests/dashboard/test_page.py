@@ -31,7 +31,7 @@ def html(app) -> str:
 
 def test_the_page_listens_on_this_machine_only_wherever_it_is_started():
     settings = tomllib.loads((ROOT / "dashboard" / ".streamlit" / "config.toml").read_text())
-    assert settings["server"] == {"address": "127.0.0.1", "headless": True}
+    assert settings["server"] == {"address": "127.0.0.1", "headless": True, "fileWatcherType": "none"}
     assert settings["browser"]["gatherUsageStats"] is False
     assert settings["runner"]["magicEnabled"] is False, "a bare text in a script would show up on the page"
 
@@ -51,7 +51,12 @@ def test_the_dashboard_loads_nothing_of_the_search(tmp_path):
 
 def test_the_page_runs_without_installation(store_url, tmp_path):
     """As Streamlit starts it: the script's own folder is on the path, the one above is not."""
-    code = "import runpy, sys; sys.path[:0] = [sys.argv[1]]; sys.argv[1:] = []; runpy.run_path(sys.path[0] + '/app.py')"
+    code = (
+        "import runpy, sys; folder = sys.argv[1]; sys.path[:0] = [folder]; sys.argv[1:] = [];"
+        "runpy.run_path(folder + '/app.py')['warm_up']();"
+        "assert 'dashboard.views.user' in sys.modules;"
+        "runpy.run_path(folder + '/page.py')"
+    )
     environment = os.environ | {"ATHWE_STORE": store_url}
     environment.pop("PYTHONPATH", None)
     command = [sys.executable, "-I", "-c", code, str(ROOT / "dashboard")]
