@@ -4,6 +4,7 @@ Rows are sorted by user and cut into small row groups, so that one user is found
 without reading the file. Files are written under a temporary name and renamed.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +19,18 @@ ROW_GROUP_USERS = 1024
 MASK_SEEN_KEY = b"mask_seen"
 
 
-def write_recommendations(ranking: Ranking, dataset: Dataset, path: Path) -> None:
+def write_recommendations(
+    ranking: Ranking, dataset: Dataset, path: Path, facts: Mapping[str, object] | None = None
+) -> None:
     """One row a user: user, history_end, target, target_rank, last_gap_seconds, target_popularity, items and scores.
 
     `history_end` counts the user's interactions before the target: an exclusive index into its row of the histories.
     `last_gap_seconds` is the time between the target and the item before it. `target_popularity` is how often the
     target occurs in training, for the test split too: what was held out makes no item better known. Files of an older
     version lack these two. `items` and `scores` are the top-K lists.
+
+    Args:
+        facts: written into the file's metadata as texts.
     """
     users = dataset.users(ranking.positions)
     order = np.argsort(dataset.user_tokens[users], kind="stable")
@@ -42,7 +48,8 @@ def write_recommendations(ranking: Ranking, dataset: Dataset, path: Path) -> Non
             "scores": _lists(ranking.top_scores[order][offered], offered.sum(axis=1)),
         }
     )
-    _write(table.replace_schema_metadata({MASK_SEEN_KEY: str(ranking.mask_seen).lower()}), path)
+    metadata = {name.encode(): str(value).encode() for name, value in (facts or {}).items()}
+    _write(table.replace_schema_metadata({MASK_SEEN_KEY: str(ranking.mask_seen).lower(), **metadata}), path)
 
 
 def write_histories(dataset: Dataset, path: Path) -> None:
