@@ -11,6 +11,8 @@ from dashboard.charts import ablation as charts
 from dashboard.labels import metric_label, plain
 from dashboard.selection import choose
 from dashboard.widgets import chart, nothing, table
+from tuning.connection import url_to_type
+from tuning.store import DEFAULT_URL
 
 _SIGNED = st.column_config.NumberColumn(format="%+.5f")
 _PLAIN = st.column_config.NumberColumn(format="%.5f")
@@ -26,7 +28,10 @@ def show(url: str, study: dict) -> None:
     if parts.empty:
         nothing("It is not known what the parts of this study's best configuration are worth.",
                 "This trains it again without each of them, on validation:")  # fmt: skip
-        st.code(f"python tuning/ablate.py --study {shlex.quote(study['study_name'])}", language="bash")
+        command = f"python tuning/ablate.py --study {shlex.quote(study['study_name'])}"
+        if url != DEFAULT_URL:
+            command += f" --store {shlex.quote(url_to_type(url))}"
+        st.code(command, language="shell", wrap_lines=True)
     else:
         _parts(parts, whole_facts(found), label)
         _slices(found, parts, label)

@@ -89,4 +89,6 @@ def test_the_section_follows_the_url(open_page):
 
 def test_without_an_ablation_there_is_the_command(open_page):
     app = open_page(view="evaluation", study=RUNNING)
-    assert any(block.value == f"python tuning/ablate.py --study {RUNNING}" for block in app.code)
+    assert any(
+        block.value.startswith(f"python tuning/ablate.py --study {RUNNING} --store sqlite") for block in app.code
+    )
