@@ -7,6 +7,8 @@ from functools import partial
 from io import BytesIO
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from athwe.data import Dataset
 from athwe.evaluation.recommendations import write_histories, write_items
@@ -14,6 +16,8 @@ from athwe.training.checkpoint import MODEL
 from tuning.files.storage import Storage
 
 RECOMMENDATIONS, DIAGNOSTICS, MODELS = "recommendations", "diagnostics", "models"
+REPLICATES = "replicates"
+"""Folder with per-user results on validation of trials that were trained on further seeds."""
 FINALS = "finals"
 """Folder with the models of finalists, and their per-user results on test."""
 ABLATION = "ablation"
@@ -48,6 +52,22 @@ def final_results_name(model_name: str) -> str:
 def ablation_name(trial_id: str, variant: str, seed: int) -> str:
     """What is kept of a trial's configuration that was changed in some way and trained on a seed begins with this."""
     return f"{ABLATION}/{trial_id}/{variant}.seed-{seed}"
+
+
+def replicate_name(trial_id: str, seed: int) -> str:
+    """Per-user results on validation of a trial that was trained on a further seed."""
+    return f"{REPLICATES}/{trial_id}.seed-{seed}.parquet"
+
+
+def replicate_seeds(storage: Storage, trial_ids: Iterable[str]) -> dict[str, list[int]]:
+    """The further seeds that each of some trials has results of, in their order."""
+    names = storage.names(REPLICATES)
+    found = dict[str, list[int]]()
+    for trial_id in trial_ids:
+        start = f"{trial_id}.seed-"
+        seeds = (name.removeprefix(start).removesuffix(".parquet") for name in names if name.startswith(start))
+        found[trial_id] = sorted(int(seed) for seed in seeds if seed.isdecimal())
+    return found
 
 
 def best_final(storage: Storage, trial_id: str, seeds: Iterable[int], maximize: bool) -> str | None:
@@ -98,6 +118,12 @@ def read_recommendations(storage: Storage, trial_id: str) -> pd.DataFrame | None
     """Per-user results of a trial, or None where there are none."""
     name = recommendations_name(trial_id)
     return pd.read_parquet(BytesIO(storage.read(name))) if storage.exists(name) else None
+
+
+def read_user_ranks(storage: Storage, name: str) -> pa.Table:
+    """The columns user and target_rank of per-user results, with their metadata; the lists are not read."""
+    with storage.open(name) as file:
+        return pq.read_table(file, columns=["user", "target_rank"])
 
 
 def copy_results(storage: Storage, old: str, new: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from pyarrow import ArrowException
+from pyarrow import ArrowException, NativeFile
 from pyarrow import fs as arrow
 
 from athwe.files import replacing
@@ -118,6 +118,10 @@ class Storage:
         """All of a file; meant for small ones."""
         with self._system.open_input_file(self.path(name)) as file:
             return file.read()
+
+    def open(self, name: str) -> NativeFile:
+        """A file to read parts of; to be closed."""
+        return self._system.open_input_file(self.path(name))
 
     def exists(self, name: str) -> bool:
         """Whether there is a file or folder of that name."""

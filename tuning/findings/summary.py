@@ -19,6 +19,7 @@ from tuning.books.record import TrialRecord, best_trials
 from tuning.connection import has_password, url_to_type
 from tuning.driving.progress import number_text
 from tuning.findings.pareto import pareto_of
+from tuning.findings.ties import tie_lines
 from tuning.planning.spec import Spec
 from tuning.pruning.audit import audit_lines, audit_of
 from tuning.schema import FAIL, STATES
@@ -122,14 +123,15 @@ def print_pareto(console: Console, points: Mapping[int, Mapping[str, float]], ob
 
 
 def print_findings(console: Console, store: Store, spec: Spec) -> dict[str, Any]:
-    """The Pareto set, where there are several objectives, and whether early stopping was safe, where there was any.
+    """The Pareto set of several objectives, whether early stopping was safe, which trials tie with the best.
 
     Gives what `--json` says of it.
     """
     pareto = pareto_of(store, spec.study, spec.objectives)
     print_pareto(console, pareto, spec.objectives)
     found = audit_of(store, spec)
-    for line in audit_lines(found, spec.objective) if found else []:
+    ties = tie_lines(store, spec)
+    for line in [*(audit_lines(found, spec.objective) if found else []), *ties]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     points = [{"trial": number, "values": values} for number, values in pareto.items()]
     return {"pareto": points} if len(spec.objectives) > 1 else {}

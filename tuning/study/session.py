@@ -22,6 +22,7 @@ from tuning.files.disk import Disk, DiskRules
 from tuning.files.results import write_data
 from tuning.files.storage import is_full
 from tuning.findings.summary import failures, json_line, next_commands, print_findings, print_summary, save_importances
+from tuning.findings.ties import save_ties
 from tuning.nodes.address import cluster_address
 from tuning.nodes.capacity import Node
 from tuning.nodes.cluster import available, start_ray
@@ -144,6 +145,7 @@ def _run(session: Session, arguments: argparse.Namespace, console: Console, star
     if not stop.is_unfinished:
         save_importances(session.store, study, spec.config.seed)
         save_pruner_audit(session.store, spec)
+        save_ties(session.store, spec, session.storage)
         session.store.update_study(spec.study, ended_at=now())
     return _conclude(session, journal, stop, arguments, console, time.monotonic() - started)
 

@@ -1,0 +1,59 @@
+"""The command that tells a study's tie set."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from finished_study import save_study, save_trial, tiny_plan
+
+from tuning.schema import COMPLETE
+from tuning.store import Store
+from tuning.ties import main
+
+
+@pytest.fixture
+def study_url(tiny_root: Path, tmp_path: Path) -> str:
+    """Two trials that rank alike and a bad one, with what every user got."""
+    url, folder = f"sqlite:///{tmp_path}/finished.db", tmp_path / "storage" / "recommendations"
+    folder.mkdir(parents=True)
+    users = [f"u{number:03d}" for number in range(300)]
+    with Store.open(url) as store:
+        save_study(store, tiny_plan(tiny_root, seed=5), tmp_path / "storage")
+        for number, most in enumerate((30, 30, 300)):
+            ranks = np.random.default_rng(number).integers(1, most, len(users))
+            path = folder / f"{save_trial(store, number, COMPLETE, 0.3 - number / 10)}.parquet"
+            pq.write_table(pa.table({"user": users, "target_rank": ranks}), path)
+    return url
+
+
+def test_the_tie_set_is_told_as_a_table_and_as_json(study_url: str, capsys: pytest.CaptureFixture):
+    assert main(["--study", "study", "--store", study_url, "--json"]) == 0
+    output = capsys.readouterr()
+    line = json.loads(output.out)
+    assert {trial["trial"]: trial["tied"] for trial in line["trials"]} == {0: True, 1: True, 2: False}
+    assert (line["users"], line["alpha"], line["mask_seen"]) == (300, 0.05, False) and line["optimism"] > 0
+    assert "adjusted p" in output.err and "picking the best of 3 overstates it by about" in output.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--study", "other"], "no study 'other'"),
+        (["--alpha", "1.5"], "expected a number above 0 and below 1"),
+        (["--store", "sqlite:////nowhere/store.db"], "there is no store"),
+    ],
+)
+def test_a_user_s_error_is_one_line(study_url: str, capsys: pytest.CaptureFixture, flags: list[str], message: str):
+    assert main(["--study", "study", "--store", study_url, *flags]) == 2
+    output = capsys.readouterr()
+    assert output.out == "" and output.err.count("\n") == 1 and message in output.err
+
+
+def test_a_study_whose_files_are_gone_says_so(study_url: str, tmp_path: Path, capsys: pytest.CaptureFixture):
+    for path in (tmp_path / "storage" / "recommendations").iterdir():
+        path.unlink()
+    assert main(["--study", "study", "--store", study_url]) == 2
+    assert "has nothing to compare" in capsys.readouterr().err
