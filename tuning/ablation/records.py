@@ -95,8 +95,8 @@ def read_records(storage: Storage, trial_id: str, variants: Sequence[Variant]) -
 
 def _read(storage: Storage, name: str) -> pa.Table:
     try:
-        with storage.local_copy(storage.path(name)) as path:
-            return pq.read_table(path, columns=["user", "target_rank", *FACTS])
+        with storage.open(name) as file:
+            return pq.read_table(file, columns=["user", "target_rank", *FACTS])
     except (ArrowException, OSError) as error:
         reason = " ".join(str(error).split())
         raise SearchError(f"cannot read {name} in {storage.url}: {reason}; delete it, and run again") from None

@@ -154,6 +154,9 @@ def _run_missing(task: _Task, arguments: argparse.Namespace, console: Console, l
             heartbeat.begin()
             try:
                 runs = task.missing()  # another driver may have been at work until now
+                number, epochs, at_once = len(runs), task.config.epochs, share["concurrency"]
+                what = f"{number} runs of up to {epochs} epochs, {at_once} at once; those that end are kept"
+                console.print(what, markup=False, highlight=False, soft_wrap=True)
                 kept = "its ranks are kept"
                 with FinalProgress(console, spec.objective, len(runs), task.config.epochs, kept) as progress:
                     driver = _Driver(heartbeat, spec.study, progress)
