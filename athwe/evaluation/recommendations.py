@@ -5,6 +5,7 @@ without reading the file. Files are written under a temporary name and renamed.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,34 +23,44 @@ MASK_SEEN_KEY = b"mask_seen"
 BEYOND_ACCURACY_KEY = b"beyond_accuracy"
 
 
-def write_recommendations(ranking: Ranking, dataset: Dataset, path: Path, measures: ListMeasures | None = None) -> None:
+def write_recommendations(
+    ranking: Ranking,
+    dataset: Dataset,
+    path: Path,
+    measures: ListMeasures | None = None,
+    facts: Mapping[str, object] | None = None,
+) -> None:
     """One row a user: user, history_end, target, target_rank, last_gap_seconds, target_popularity, items and scores.
 
     `history_end` counts the user's interactions before the target: an exclusive index into its row of the histories.
     `facts_of` says what it, `last_gap_seconds` and `target_popularity` are; files of an older version lack these two.
     `items` and `scores` are the top-K lists. `measures` of the same ranking add a column each, null where a user has no
     value, and what all lists are like to the file's metadata.
+
+    Args:
+        facts: written into the file's metadata as texts.
     """
     users = dataset.users(ranking.positions)
     order = np.argsort(dataset.user_tokens[users], kind="stable")
     positions, tokens = ranking.positions[order], dataset.item_tokens
-    facts = facts_of(dataset, positions)
+    of_targets = facts_of(dataset, positions)
     offered = np.isfinite(ranking.top_scores[order])  # what mask_seen left out is no recommendation
     of_users = measures.of_users if measures else {}
     table = pa.table(
         {
             "user": pa.array(dataset.user_tokens[users[order]]),
-            "history_end": facts["history_end"],
+            "history_end": of_targets["history_end"],
             "target": pa.array(tokens[dataset.item[positions]]),
             "target_rank": ranking.target_rank[order],
-            "last_gap_seconds": facts["last_gap_seconds"],
-            "target_popularity": facts["target_popularity"],
+            "last_gap_seconds": of_targets["last_gap_seconds"],
+            "target_popularity": of_targets["target_popularity"],
             **{name: pa.array(values[order], from_pandas=True) for name, values in of_users.items()},
             "items": _lists(tokens[ranking.top_items[order][offered]], offered.sum(axis=1)),
             "scores": _lists(ranking.top_scores[order][offered], offered.sum(axis=1)),
         }
     )
-    metadata: dict[bytes | str, bytes | str] = {MASK_SEEN_KEY: str(ranking.mask_seen).lower()}
+    metadata: dict[bytes | str, bytes | str] = {name: str(value) for name, value in (facts or {}).items()}
+    metadata[MASK_SEEN_KEY] = str(ranking.mask_seen).lower()
     if measures:
         metadata[BEYOND_ACCURACY_KEY] = json.dumps(measures.to_json())
     _write(table.replace_schema_metadata(metadata), path)

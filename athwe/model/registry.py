@@ -10,7 +10,7 @@ from athwe.model.sequential import SequentialModel
 from athwe.model.shape import ModelShape
 from athwe.model.streams import SASRec
 from athwe.model.unisrec import UniSRec
-from athwe.model_keys import MODEL_STREAMS, ModelName
+from athwe.model_keys import COUNTED, MODEL_STREAMS, ModelName
 
 MODELS: dict[ModelName, type[SequentialModel]] = {
     "ATHWE": ATHWE,
@@ -40,6 +40,6 @@ def shape_for(config: Config, dataset: Dataset, catalogue: Catalogue) -> ModelSh
         raise ConfigError(f"UniSRec needs text features: there is no txt_emb.pt in use in {dataset.name}")
     if config.model == "UniSRec":  # its one stream
         modalities = ("txt",)
-    if not modalities:
+    if not modalities and config.model not in COUNTED:
         raise ConfigError(f"{config.model} needs one of the modalities {list(uses)}, got {config.modalities}")
     return ModelShape.of(dataset, catalogue, modalities)
