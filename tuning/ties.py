@@ -1,21 +1,26 @@
 """`python tuning/ties.py --study NAME`: which trials cannot be told from the best, and what picking it overstates."""
 
 import argparse
-import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 if __name__ == "__main__":  # this file's folder comes first on the path then; our packages are in the one above
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from rich.console import Console
-from rich.table import Table
 
-from athwe.command_line import Parser
+from athwe.command_line import Parser, positive_int
 from tuning.commands import exit_code
-from tuning.quiet import be_quiet
+from tuning.quiet import ConsoleLog, be_quiet
 from tuning.store import DEFAULT_URL, display_url
+
+if TYPE_CHECKING:
+    from tuning.findings.ties import Ties
+    from tuning.stored.data import StoredStudy
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -30,69 +35,83 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--store", default=DEFAULT_URL, metavar="URL", help="SQLAlchemy URL (default: %(default)s)")
     add("--alpha", type=_alpha, default=0.05, help="share of studies that may call equals different (default: 0.05)")
     add("--json", action="store_true", help="one line of JSON on standard output, everything else on standard error")
+    again = parser.add_argument_group("training the tied trials again")
+    add = again.add_argument
+    add("--replicate-ties", type=_seeds, metavar="N",
+        help="train each on N further seeds (2 at least) and compare again; what is there is not repeated")  # fmt: skip
+    add("--dataset-root", help="folder of data sets (default: where the study had it)")
+    add("--concurrency", type=positive_int, help="runs at once (default: as many as fit)")
+    add("--cpus-per-trial", type=positive_int, help="cores of one run (default: as in the search)")
+    add("--address", help="host:port of a Ray cluster's head (default: RAY_ADDRESS, else a Ray of its own)")
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Tell a study's tie set; the exit code is 0, 2 for a user's error, 130 after Ctrl-C."""
+    """Tell a study's tie set; the exit code is 0, 1 where a run failed, 2 for a user's error, 130 after Ctrl-C."""
     be_quiet()
-    return exit_code(lambda: _ties(parse(argv)))
+    goes_on = "interrupted; the same command goes on, and repeats no run that came to its end"
+    return exit_code(lambda: _ties(parse(argv)), goes_on)
 
 
 def _ties(arguments: argparse.Namespace) -> int:
-    from tuning.errors import SearchError
-    from tuning.findings.ties import Ties, find_ties
+    from tuning.findings.ties import keep_ties
+    from tuning.findings.ties_report import json_line, print_report
     from tuning.stored.data import read_study
     from tuning.stored.study import open_existing
 
-    console = Console(stderr=arguments.json)
+    console, failures = Console(stderr=arguments.json), []
     with open_existing(arguments.store) as store:
         study = read_study(store, arguments.study)
-    spec, found = study.spec, None
-    try:
-        found = find_ties(study.trials, spec, study.storage, arguments.alpha)
-    except OSError as error:
-        raise SearchError(f"cannot read {study.storage.url}: {error.strerror or error}") from None
+    found = _find(study, arguments.alpha)
+    if arguments.replicate_ties:
+        from tuning.findings.ties import over_seeds
+        from tuning.replicates.session import (
+            replicate,
+        )  # Ray and torch, which take seconds, only where they are asked for
+
+        with closing(ConsoleLog(console)) as log:
+            failures = replicate(study, found, arguments, console, log)
+        with _readable(study):
+            found = replace(found, over_seeds=over_seeds(found.trials, study.spec, study.storage, found.alpha))
+    print_report(console, study.spec, found, failures)
+    if arguments.json:
+        print(json_line(study.spec, found, failures, {"store": display_url(arguments.store)}))
+    with open_existing(arguments.store, to_write=True) as store:
+        keep_ties(store, study.name, found)
+    return 1 if failures else 0
+
+
+def _find(study: "StoredStudy", alpha: float) -> "Ties":
+    """The tie set of what is on record.
+
+    Raises:
+        SearchError: there is nothing to compare, or it cannot be reached.
+    """
+    from tuning.errors import SearchError
+    from tuning.findings.ties import find_ties
+
+    with _readable(study):
+        found = find_ties(study.trials, study.spec, study.storage, alpha)
     if found is None or not found.trials:
         why = "" if found is None else "; ".join(f"trial {number}: {text}" for number, text in found.left_out.items())
         raise SearchError(
-            f"study {study.name!r} has nothing to compare by {spec.objective}: it takes COMPLETE trials, their "
+            f"study {study.name!r} has nothing to compare by {study.spec.objective}: it takes COMPLETE trials, their "
             f"per-user results and an objective such as valid/ndcg@10{f' ({why})' if why else ''}"
         )
-    mode = f"{spec.objective}, mask_seen {str(spec.config.mask_seen).lower()}"
-
-    def show(ties: Ties, title: str) -> None:
-        console.print(_table(title, ties))
-
-    show(found, f"{study.name}, {mode}, {found.users:,} users")
-    if found.over_seeds:
-        show(found.over_seeds, "the same on further seeds, mean over seeds")
-    for number, why in found.left_out.items():
-        console.print(f"trial {number} is not compared: {why}", markup=False, highlight=False, soft_wrap=True)
-    text = f"picking the best of {len(found.trials)} overstates it by about {found.optimism:.4f}"
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
-    if arguments.json:
-        facts = {"study": study.name, "dataset": spec.dataset, "objective": spec.objective, "split": "valid"}
-        facts |= {"mask_seen": spec.config.mask_seen, "store": display_url(arguments.store), "alpha": found.alpha}
-        over_seeds = found.over_seeds and found.over_seeds.trials
-        numbers = {"users": found.users, "optimism": found.optimism, "trials": found.trials, "over_seeds": over_seeds}
-        print(json.dumps(facts | numbers | {"left_out": found.left_out}))
-    return 0
+    return found
 
 
-def _table(title: str, ties) -> Table:
-    made = Table(title=title, title_justify="left")
-    columns = ("trial", "seeds", "mean", "sd", "to the best", f"{1 - ties.alpha:.0%} interval", "adjusted p", "tied")
-    for name in columns:
-        made.add_column(name, justify="right")
-    for trial in ties.trials:
-        spread = "–" if trial.get("sd") is None else f"{trial['sd']:.4f}"
-        interval = f"{trial['low']:+.4f} … {trial['high']:+.4f}"
-        made.add_row(
-            *(str(trial["trial"]), str(trial["seeds"]), f"{trial['mean']:.4f}", spread, f"{trial['difference']:+.4f}"),
-            *(interval, f"{trial['p_adjusted']:.4f}", "yes" if trial["tied"] else ""),
-        )
-    return made
+@contextmanager
+def _readable(study: "StoredStudy") -> Iterator[None]:
+    from pyarrow import ArrowException
+
+    from tuning.errors import SearchError
+
+    try:
+        yield
+    except (ArrowException, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SearchError(f"cannot read {study.storage.url}: {reason}") from None
 
 
 def _alpha(text: str) -> float:
@@ -103,6 +122,12 @@ def _alpha(text: str) -> float:
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(f"expected a number above 0 and below 1, got {text!r}")
     return value
+
+
+def _seeds(text: str) -> int:
+    if not text.isdecimal() or int(text) < 2:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 1, got {text!r}: one seed tells of no spread")
+    return int(text)
 
 
 if __name__ == "__main__":

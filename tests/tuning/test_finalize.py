@@ -185,8 +185,9 @@ def test_only_a_finalisation_reads_a_data_set_that_is_not_sealed(tiny_root: Path
     }
     assert readers == {
         "planning/plan.py",  # which seals it
-        "stored/data.py",  # for the next three
+        "stored/data.py",  # for the next four
         "finals/session.py",
         "ablation/session.py",  # which seals it
+        "replicates/session.py",  # which seals it
         "stored/reproduce_session.py",  # its training seals it
     }

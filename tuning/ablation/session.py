@@ -1,14 +1,10 @@
 """One ablation from its flags to its tables: train what has no results yet, compare all that has, store it."""
 
 import argparse
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-import ray
-import torch
 from pyarrow import ArrowException
 from rich.console import Console
 
@@ -20,22 +16,14 @@ from tuning.ablation.parts import NAMES
 from tuning.ablation.records import read_records, runs_on_record
 from tuning.ablation.report import json_line, print_report
 from tuning.ablation.variants import Ablation, AblationRun, ablation_of, missing_runs
-from tuning.books.driver import DRIVER, Heartbeat, claim
 from tuning.errors import SearchError
 from tuning.finals.finalists import Finalist, choose, fresh_seeds
-from tuning.finals.progress import FinalProgress
-from tuning.finals.runs import run_finals
-from tuning.finals.session import OK, SOME_FAILED, share_out
-from tuning.nodes.address import cluster_address
-from tuning.nodes.capacity import Node
-from tuning.nodes.cluster import available, start_ray
+from tuning.finals.on_validation import run_on_validation
+from tuning.finals.session import OK, SOME_FAILED
 from tuning.nodes.job import require_unrecorded_password
-from tuning.nodes.provenance import core_count
 from tuning.quiet import ConsoleLog, silence_loggers
 from tuning.store import Store, display_url
 from tuning.stored.data import StoredStudy, read_study
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,32 +59,6 @@ class _Task:
         except (ArrowException, OSError) as error:
             raise SearchError(f"cannot look into {storage.url}: {' '.join(str(error).split())}") from None
         return missing_runs(self.trial.trial_id, self.trial.params, self.asked.variants(), self.seeds, done)
-
-
-class _Driver:
-    """Hears of the runs, whose results their workers have written, and shows how far they are."""
-
-    def __init__(self, heartbeat: Heartbeat, study_name: str, progress: FinalProgress):
-        self.failures: list[dict[str, Any]] = []
-        self._heartbeat = heartbeat
-        self._study_name = study_name
-        self._progress = progress
-
-    def tick(self) -> None:
-        if self._heartbeat.was_taken_over:
-            raise SearchError(f"another driver has taken study {self._study_name!r} over, as this one was silent")
-
-    def epoch(self, run: AblationRun, message: Mapping[str, Any]) -> None:
-        self._progress.epoch(run, message)
-
-    def looked(self, run: AblationRun, metrics: Mapping[str, float], not_kept: str | None) -> None:
-        self._progress.ended(run)
-
-    def failed(self, run: AblationRun, reason: str, error: str) -> None:
-        last_line = error.strip().splitlines()[-1] if error.strip() else "no word"
-        failure = {"variant": run.variant.name, "seed": run.seed, "reason": reason, "error": last_line}
-        self.failures.append(failure)
-        self._progress.ended(run, f"failed ({reason}): {last_line}")
 
 
 def ablate(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> int:
@@ -140,30 +102,8 @@ def _task(study: StoredStudy, arguments: argparse.Namespace) -> _Task:
 
 def _run_missing(task: _Task, arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> list[dict[str, Any]]:
     """Run what is missing; gives the failures."""
-    spec = task.study.spec
-    address = cluster_address(arguments.address)
-    if address is None:  # what this machine has is known before Ray has started
-        share_out(spec, arguments, [Node(core_count(), torch.cuda.device_count())])
-    start_ray(address)
-    try:
-        share = share_out(spec, arguments, available())
-        log.open_up()
-        with Store.open(arguments.store) as store:
-            claim(store, spec.study, DRIVER)
-            heartbeat = Heartbeat(store, spec.study)
-            heartbeat.begin()
-            try:
-                runs = task.missing()  # another driver may have been at work until now
-                number, epochs, at_once = len(runs), task.config.epochs, share["concurrency"]
-                what = f"{number} runs of up to {epochs} epochs, {at_once} at once; those that end are kept"
-                console.print(what, markup=False, highlight=False, soft_wrap=True)
-                kept = "its ranks are kept"
-                with FinalProgress(console, spec.objective, len(runs), task.config.epochs, kept) as progress:
-                    driver = _Driver(heartbeat, spec.study, progress)
-                    run = partial(run_finals, runs, task.dataset, spec.config, driver, **share)
-                    run(storage=task.study.storage, split="valid")
-                return driver.failures
-            finally:
-                heartbeat.end()
-    finally:
-        ray.shutdown()
+    failed = run_on_validation(task.study, task.dataset, task.missing, task.config.epochs, arguments, console, log)
+    return [
+        {"variant": one.run.variant.name, "seed": one.run.seed, "reason": one.reason, "error": one.error}
+        for one in failed
+    ]

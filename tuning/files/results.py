@@ -45,7 +45,7 @@ def final_model_name(trial_id: str, seed: int) -> str:
 
 
 def final_results_name(model_name: str) -> str:
-    """Per-user results on test of the model of that name."""
+    """Per-user results of the model of that name."""
     return f"{model_name}.parquet"
 
 
@@ -55,8 +55,8 @@ def ablation_name(trial_id: str, variant: str, seed: int) -> str:
 
 
 def replicate_name(trial_id: str, seed: int) -> str:
-    """Per-user results on validation of a trial that was trained on a further seed."""
-    return f"{REPLICATES}/{trial_id}.seed-{seed}.parquet"
+    """What is kept of a trial that was trained on a further seed begins with this."""
+    return f"{REPLICATES}/{trial_id}.seed-{seed}"
 
 
 def replicate_seeds(storage: Storage, trial_ids: Iterable[str]) -> dict[str, list[int]]:

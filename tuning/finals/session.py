@@ -11,8 +11,6 @@ from contextlib import suppress
 from typing import Any
 
 import pandas as pd
-import ray
-import torch
 from rich.console import Console
 
 from tuning.books.driver import DRIVER
@@ -28,14 +26,10 @@ from tuning.finals.finalists import (
 )
 from tuning.finals.ledger import Ledger
 from tuning.finals.progress import FinalProgress
+from tuning.finals.ray_session import ray_session
 from tuning.finals.report import json_line, print_report
 from tuning.finals.runs import run_finals
-from tuning.nodes.address import cluster_address
-from tuning.nodes.capacity import Node
-from tuning.nodes.cluster import available, require_device, require_resources, start_ray
 from tuning.nodes.job import require_unrecorded_password
-from tuning.nodes.provenance import core_count
-from tuning.planning.spec import Spec
 from tuning.quiet import ConsoleLog, silence_loggers
 from tuning.store import Store, display_url
 from tuning.stored.data import StoredStudy, read_study
@@ -112,22 +106,17 @@ def _run_missing(
     """Run what is missing; gives the ledger after it, and the failures."""
     spec = study.spec
     dataset = study.load_dataset(arguments.dataset_root)
-    address = cluster_address(arguments.address)
-    if address is None:  # what this machine has is known before Ray has started
-        share_out(spec, arguments, [Node(core_count(), torch.cuda.device_count())])
-    start_ray(address)
-    try:
-        share = share_out(spec, arguments, available())
-        log.open_up()
-        facts = {"evaluated_by": _evaluated_by(arguments), "mask_seen": spec.config.mask_seen}
-        with Store.open(arguments.store) as store, Ledger(store, study.name, DRIVER, facts) as ledger:
-            runs = missing(ledger.looks())  # another driver may have been at work until now
-            with FinalProgress(console, spec.objective, len(runs), spec.config.epochs) as progress:
-                driver = _Driver(ledger, progress)
-                run_finals(runs, dataset, spec.config, driver, storage=study.storage, **share)
-            return ledger.looks(), driver.failures
-    finally:
-        ray.shutdown()
+    facts = {"evaluated_by": _evaluated_by(arguments), "mask_seen": spec.config.mask_seen}
+    with (
+        ray_session(spec, arguments, log) as share,
+        Store.open(arguments.store) as store,
+        Ledger(store, study.name, DRIVER, facts) as ledger,
+    ):
+        runs = missing(ledger.looks())  # another driver may have been at work until now
+        with FinalProgress(console, spec.objective, len(runs), spec.config.epochs) as progress:
+            driver = _Driver(ledger, progress)
+            run_finals(runs, dataset, spec.config, driver, storage=study.storage, **share)
+        return ledger.looks(), driver.failures
 
 
 def _kept_model(study: StoredStudy, trial_id: str, seeds: Sequence[int]) -> str | None:
@@ -144,15 +133,6 @@ def _kept_model(study: StoredStudy, trial_id: str, seeds: Sequence[int]) -> str 
         logger.warning("cannot look for the model of %s in %s: %s", trial_id, storage.url, error)
         return None
     return name and (storage.path(name) if storage.is_local else f"s3://{storage.path(name)}")
-
-
-def share_out(spec: Spec, arguments: argparse.Namespace, nodes: Sequence[Node]) -> dict[str, Any]:
-    """Runs at once, cores and GPUs of each: as a trial of the search had them, as far as there are GPUs here."""
-    cpus = arguments.cpus_per_trial or spec.cpus_per_trial
-    gpus_per_run = spec.gpus_per_trial if any(node.gpus for node in nodes) else 0.0
-    require_device(spec.config.device, gpus_per_run)
-    concurrency = require_resources(nodes, concurrency=arguments.concurrency, cpus=cpus, gpus_per_trial=gpus_per_run)
-    return {"concurrency": concurrency, "cpus": cpus, "gpus": gpus_per_run}
 
 
 def _evaluated_by(arguments: argparse.Namespace) -> str:

@@ -15,7 +15,7 @@ import pandas as pd
 from athwe.evaluation.comparison import ALPHA, TieSet, compare, compare_over_seeds
 from athwe.evaluation.optimism import optimism
 from tuning.books.record import best_trials
-from tuning.files.results import recommendations_name, replicate_name, replicate_seeds
+from tuning.files.results import final_results_name, recommendations_name, replicate_name, replicate_seeds
 from tuning.files.storage import Storage
 from tuning.findings.per_user import can_be_told, per_user
 from tuning.planning.spec import Spec
@@ -66,15 +66,19 @@ def find_ties(trials: pd.DataFrame, spec: Spec, storage: Storage, alpha: float =
     found = compare(read.values, maximize, alpha)
     compared = _rows(found, [rows[run] for run in read.runs], maximize, [1] * len(read.runs))
     gain = optimism(read.values, maximize)
-    again = _over_seeds(compared, spec, storage, alpha)
+    again = over_seeds(compared, spec, storage, alpha)
     return Ties(compared, left_out, alpha, len(read.values), gain, len(ranked), again)
 
 
-def _over_seeds(compared: Sequence[dict[str, Any]], spec: Spec, storage: Storage, alpha: float) -> Ties | None:
+def over_seeds(compared: Sequence[dict[str, Any]], spec: Spec, storage: Storage, alpha: float) -> Ties | None:
     """The tie set again from all runs on further seeds; None while no trial has two of them."""
     tied = {trial["trial_id"]: trial for trial in compared if trial["tied"]}
     seeds = replicate_seeds(storage, tied)
-    names = {f"{trial_id} {seed}": replicate_name(trial_id, seed) for trial_id in tied for seed in seeds[trial_id]}
+    names = {
+        f"{trial_id} {seed}": final_results_name(replicate_name(trial_id, seed))
+        for trial_id in tied
+        for seed in seeds[trial_id]
+    }
     read = per_user(storage, names, spec.objective, spec.config.mask_seen)
     ids = [run.rpartition(" ")[0] for run in read.runs]
     order = list(dict.fromkeys(ids))
@@ -89,7 +93,10 @@ def _over_seeds(compared: Sequence[dict[str, Any]], spec: Spec, storage: Storage
     for trial in again:
         mine = means[model_of == order.index(trial["trial_id"])]
         trial["sd"] = float(mine.std(ddof=1)) if len(mine) > 1 else None
-    left_out = {int(tied[run.rpartition(" ")[0]]["trial"]): why for run, why in read.left_out.items()}
+    left_out = dict[int, str]()
+    for run, why in read.left_out.items():
+        trial_id, _, seed = run.rpartition(" ")
+        left_out[int(tied[trial_id]["trial"])] = f"its run on seed {seed}: {why}"
     return Ties(again, left_out, alpha, len(read.values))
 
 
@@ -111,8 +118,13 @@ def save_ties(store: Store, spec: Spec, storage: Storage, alpha: float = ALPHA) 
     except OSError as error:
         logger.warning("which trials tie with the best is not known: %s: %s", storage.url, error)
         return None
-    store.save_findings(spec.study, TOPIC, _findings(found) if found else [])
+    keep_ties(store, spec.study, found)
     return found
+
+
+def keep_ties(store: Store, study_name: str, found: Ties | None) -> None:
+    """Put what was found, or that nothing was, in the place of what was kept before."""
+    store.save_findings(study_name, TOPIC, _findings(found) if found else [])
 
 
 def _findings(found: Ties) -> list[Finding]:

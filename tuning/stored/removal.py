@@ -12,11 +12,20 @@ from optuna.storages import RDBStorage
 from pyarrow import ArrowException
 
 from tuning.errors import SearchError
-from tuning.files.results import ABLATION, DIAGNOSTICS, FINALS, MODELS, RECOMMENDATIONS, log_name, ray_name
+from tuning.files.results import (
+    ABLATION,
+    DIAGNOSTICS,
+    FINALS,
+    MODELS,
+    RECOMMENDATIONS,
+    REPLICATES,
+    log_name,
+    ray_name,
+)
 from tuning.files.storage import Storage
 from tuning.store import LIVE_SECONDS, Store
 
-_OF_TRIALS = (RECOMMENDATIONS, DIAGNOSTICS, MODELS, FINALS, ABLATION, "hung")
+_OF_TRIALS = (RECOMMENDATIONS, DIAGNOSTICS, MODELS, FINALS, ABLATION, REPLICATES, "hung")
 """Folders with a file or a folder a trial."""
 _SHARED = ("data", "mlflow")
 """Folders whose content no name says the study of: they go with the last study in the storage path."""

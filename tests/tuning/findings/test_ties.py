@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from stored_search import create, make_spec
 
-from tuning.files.results import recommendations_name, replicate_name
+from tuning.files.results import final_results_name, recommendations_name, replicate_name
 from tuning.files.storage import Storage
 from tuning.findings.ties import find_ties, save_ties, tie_lines
 from tuning.planning.spec import Spec
@@ -94,7 +94,11 @@ def test_further_seeds_tell_again_from_means_over_seeds(store: Store, spec: Spec
     for number in range(3):
         for seed in (1, 2):
             shift = 2.0 if number == 1 else 0.0  # its own run was luck
-            write(storage, replicate_name(f"study.{number}", seed), ranks_of(10 * number + seed, shift))
+            write(
+                storage,
+                final_results_name(replicate_name(f"study.{number}", seed)),
+                ranks_of(10 * number + seed, shift),
+            )
     found = save_ties(store, spec, storage)
     assert found is not None and found.over_seeds is not None
     again = {trial["trial"]: trial for trial in found.over_seeds.trials}

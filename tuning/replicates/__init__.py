@@ -1,0 +1,1 @@
+"""Trials that tie with the best, trained on further seeds."""
