@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _ties(arguments: argparse.Namespace) -> int:
-    from tuning.findings.ties import keep_ties
+    from tuning.findings.ties import keep_ties, over_seeds
     from tuning.findings.ties_report import json_line, print_report
     from tuning.stored.data import read_study
     from tuning.stored.study import open_existing
@@ -64,10 +64,7 @@ def _ties(arguments: argparse.Namespace) -> int:
         study = read_study(store, arguments.study)
     found = _find(study, arguments.alpha)
     if arguments.replicate_ties:
-        from tuning.findings.ties import over_seeds
-        from tuning.replicates.session import (
-            replicate,
-        )  # Ray and torch, which take seconds, only where they are asked for
+        from tuning.replicates.session import replicate  # Ray and torch, which take seconds, only where need be
 
         with closing(ConsoleLog(console)) as log:
             failures = replicate(study, found, arguments, console, log)

@@ -35,6 +35,9 @@ def test_the_tie_set_is_told_as_a_table_and_as_json(study_url: str, capsys: pyte
     line = json.loads(output.out)
     assert {trial["trial"]: trial["tied"] for trial in line["trials"]} == {0: True, 1: True, 2: False}
     assert (line["users"], line["alpha"], line["mask_seen"]) == (300, 0.05, False) and line["optimism"] > 0
+    with Store.open(study_url, read_only=True) as store:
+        kept = store.findings("study", "ties").set_index(["subject", "name"])["value"]
+    assert kept["", "optimism"] == line["optimism"] and kept["study.2", "tied"] == 0
     assert "adjusted p" in output.err and "picking the best of 3 overstates it by about" in output.err
 
 
@@ -44,6 +47,9 @@ def test_the_tie_set_is_told_as_a_table_and_as_json(study_url: str, capsys: pyte
         (["--study", "other"], "no study 'other'"),
         (["--alpha", "1.5"], "expected a number above 0 and below 1"),
         (["--store", "sqlite:////nowhere/store.db"], "there is no store"),
+        (["--replicate-ties", "1"], "expected a whole number above 1, got '1': one seed tells of no spread"),
+        (["--replicate-ties", "2", "--concurrency", "10000"], "more than fits"),
+        (["--replicate-ties", "2", "--dataset-root", "/nowhere"], "/nowhere"),
     ],
 )
 def test_a_user_s_error_is_one_line(study_url: str, capsys: pytest.CaptureFixture, flags: list[str], message: str):
@@ -57,3 +63,23 @@ def test_a_study_whose_files_are_gone_says_so(study_url: str, tmp_path: Path, ca
         path.unlink()
     assert main(["--study", "study", "--store", study_url]) == 2
     assert "has nothing to compare" in capsys.readouterr().err
+
+
+def test_a_trial_that_ties_with_none_is_not_trained_again(
+    study_url: str, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    (tmp_path / "storage" / "recommendations" / "study.1.parquet").unlink()
+    assert main(["--study", "study", "--store", study_url, "--replicate-ties", "2"]) == 0
+    assert "trial 0 ties with no other trial: nothing is trained again" in capsys.readouterr().out
+    assert not (tmp_path / "storage" / "replicates").exists()
+
+
+def test_a_model_that_no_seed_changes_is_not_trained_again(
+    study_url: str, tiny_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    with Store.open(study_url) as store:
+        row = store.study("study") or {}
+        spec = row["spec"] | {"config": row["spec"]["config"] | {"model": "Popularity"}}
+        store.update_study("study", spec_json=json.dumps(spec))
+    assert main(["--study", "study", "--store", study_url, "--replicate-ties", "2"]) == 2
+    assert "Popularity is the same for every seed" in capsys.readouterr().err

@@ -48,9 +48,6 @@ def replicate(
 
     if not missing():
         return []
-    names = ", ".join(map(str, tied))
-    text = f"trials {names} tie with the best: each is trained on {len(seeds)} further seeds, for validation"
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
     dataset = study.load_dataset(arguments.dataset_root).sealed()
     failed = run_on_validation(study, dataset, missing, spec.config.epochs, arguments, console, log)
     return [

@@ -37,6 +37,8 @@ def results(storage: Path, trial_id: str) -> list[Path]:
         write(storage / "models" / trial_id / "model.safetensors"),
         write(storage / "finals" / f"{trial_id}.seed-2026" / "model.safetensors"),
         write(storage / "ablation" / trial_id / "without-txt.seed-2026.parquet"),
+        write(storage / "replicates" / f"{trial_id}.seed-12026.parquet"),
+        write(storage / "replicates" / f".{trial_id}.seed-12026.parquet.4711.tmp"),
         write(storage / "models" / f".{trial_id}.4711.tmp" / "model.safetensors"),
     ]
 
