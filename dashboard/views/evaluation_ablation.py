@@ -1,18 +1,14 @@
 """What earns its place: the best configuration without each of its parts, and each modality's share."""
 
-import shlex
-
 import pandas as pd
 import streamlit as st
 
-from dashboard import data
+from dashboard import commands, data
 from dashboard.ablation import TITLES, parts_table, shares_table, slices_table, subsets_table, whole_facts
 from dashboard.charts import ablation as charts
 from dashboard.labels import metric_label, plain
 from dashboard.selection import choose
 from dashboard.widgets import chart, nothing, table
-from tuning.connection import url_to_type
-from tuning.store import DEFAULT_URL
 
 _SIGNED = st.column_config.NumberColumn(format="%+.5f")
 _PLAIN = st.column_config.NumberColumn(format="%.5f")
@@ -28,10 +24,7 @@ def show(url: str, study: dict) -> None:
     if parts.empty:
         nothing("It is not known what the parts of this study's best configuration are worth.",
                 "This trains it again without each of them, on validation:")  # fmt: skip
-        command = f"python tuning/ablate.py --study {shlex.quote(study['study_name'])}"
-        if url != DEFAULT_URL:
-            command += f" --store {shlex.quote(url_to_type(url))}"
-        st.code(command, language="shell", wrap_lines=True)
+        st.code(commands.of_study("ablate.py", url, study["study_name"]), language="shell", wrap_lines=True)
     else:
         _parts(parts, whole_facts(found), label)
         _slices(found, parts, label)
