@@ -37,7 +37,7 @@ def differences(frame: pd.DataFrame, label: str, confidence: float) -> go.Figure
                           "<br>adjusted p %{customdata[3]:.4f}<extra></extra>",
         )  # fmt: skip
     figure.add_vline(x=0, line={"color": PALETTE[7], "width": 1})
-    title = f"{label}, difference to the best with its {confidence:.0%} interval"
+    title = f"{label}, difference to the best with its {100 * confidence:g} % interval"
     figure.update_xaxes(title=title, zeroline=False, automargin=True)
     figure.update_yaxes(
         categoryorder="array", categoryarray=_names(frame)[::-1], range=[-0.7, len(frame) - 0.3], dtick=1,

@@ -36,8 +36,8 @@ def show(url: str, study: dict, trials: pd.DataFrame) -> None:
     overstated = f"Picking the best of {len(own)} overstates its {label} by about {facts['optimism']:.5f}. "
     st.caption(plain(
         f"{overstated}The test is paired over {facts['users']:,.0f} users and corrected for all trials "
-        f"({facts['alpha']:.0%}); an interval stands for itself. Each trial is one run: what another seed would change "
-        "is not in it."
+        f"({100 * facts['alpha']:g} %); an interval stands for itself. Each trial is one run: what another "
+        "seed would change is not in it."
     ))  # fmt: skip
     _since(url, study, trials, facts)
     seeds = ties_table(found, trials, SEEDS)
@@ -72,8 +72,8 @@ def _since(url: str, study: dict, trials: pd.DataFrame, facts: dict[str, float])
     """Whether trials have come to their end that are not in the comparison."""
     more = _complete(trials) - int(facts["complete"])
     if more > 0:
-        count = f"{more} trial{' has' if more == 1 else 's have'}"
-        nothing(f"{count} come to the end since this was found out.", "This compares all of them:")
+        count = "1 trial has come to its" if more == 1 else f"{more} trials have come to their"
+        nothing(f"{count} end since this was found out.", "This compares all of them:")
         _command(url, study)
 
 

@@ -62,7 +62,8 @@ def build(folder: Path) -> str:
         unrecorded = folder / "storage" / "finals" / f"{FINISHED}.3.seed-2099.parquet"
         _write_users(unrecorded, 0.04, random.Random(1), split="test")
         _ablation(store)
-        _ties(store)
+        _ties(store, FINISHED)
+        _ties(store, SILENT, on_seeds=False)
     return url
 
 
@@ -91,21 +92,21 @@ def _ablation(store: Store) -> None:
     store.save_findings(FINISHED, "shapley", shares)
 
 
-def _ties(store: Store) -> None:
-    """Three trials tie by their own runs, two of them on further seeds; one has come to its end since."""
-    trials = store.trials(FINISHED)
+def _ties(store: Store, study: str, on_seeds: bool = True) -> None:
+    """Trials tie whose interval has 0 in it; one of three does not on further seeds; one has come to its end since."""
+    trials = store.trials(study)
     complete = trials[(trials["state"] == schema.COMPLETE)].sort_values("value", ascending=False)
     rows = complete[["trial_id", "value"]].to_dict("records")[:-1]
     whole = {"alpha": 0.05, "users": len(USERS), "complete": len(rows), "optimism": 0.0021}
     found = [Finding("", "", name, value) for name, value in whole.items()]
     best = rows[0]["value"]
     for place, row in enumerate(rows):
-        difference, half = row["value"] - best, 0.004 * (place > 0)
-        found += _tie(row["trial_id"], "", row["value"], difference, half, place < 3, seeds=1)
-    for place, (row, shift) in enumerate(zip(rows[:3], (0.0, 0.001, 0.006), strict=True)):
+        difference, half = row["value"] - best, (0.004 if on_seeds else 0.04) * (place > 0)
+        found += _tie(row["trial_id"], "", row["value"], difference, half, difference + half >= 0, seeds=1)
+    for place, (row, shift) in enumerate(zip(rows[: 3 * on_seeds], (0.0, 0.001, 0.006), strict=False)):
         mean, half = best - 0.001 - shift, 0.003 * (place > 0)
         found += _tie(row["trial_id"], "seeds", mean, -shift, half, place < 2, seeds=3, sd=0.0008)
-    store.save_findings(FINISHED, "ties", found)
+    store.save_findings(study, "ties", found)
 
 
 def _tie(trial_id: str, part: str, mean: float, difference: float, half: float, tied: bool, **more) -> list[Finding]:
