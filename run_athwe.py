@@ -50,7 +50,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--config", action="append", default=[], metavar="FILE", help="YAML laid over config/<dataset>.yaml"
     )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="goes last")
-    parser.add_argument("--model", choices=MODEL_NAMES, help="ATHWE (the default) or a baseline")
+    parser.add_argument("--model", metavar="NAME", help=f"one of {', '.join(MODEL_NAMES)} (default: the first)")
     parser.add_argument("--epochs", type=positive_int, help="epochs at most")
     parser.add_argument(
         "--output", type=Path, help="where the best model goes (default: saved/<model>-<dataset>-<UTC time>)"

@@ -62,7 +62,7 @@ def test_what_is_counted_needs_one_epoch(run):
         (["--set", "device=cuda:99"], "cuda:99"),
         (["--config", "missing.yaml"], "cannot read missing.yaml"),
         (["--epochs", "0"], "expected a whole number above 0, got '0'"),
-        (["--model", "Foo"], "invalid choice: 'Foo'"),
+        (["--model", "Foo"], "unknown model 'Foo'"),
         (["--epoch", "3"], "unrecognized arguments: --epoch"),
         (["--output", "tiny.yaml/model"], "cannot be made in"),
         (["--set", "n_clusters=31"], "n_clusters"),
