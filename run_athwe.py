@@ -65,11 +65,13 @@ def _run(options: argparse.Namespace) -> None:
         config = override_config(config, {"epochs": options.epochs})
     with console.status("loading"):
         from athwe.data import load_dataset  # torch is loaded here, after the configuration was found good
+        from athwe.model.registry import modalities_for
 
         dataset = load_dataset(options.dataset, options.dataset_root, config)
+        modalities = modalities_for(config, dataset)
     console.print(
         f"[bold]{config.model}[/] on {dataset.name}: {dataset.n_users - 1:,} users, {dataset.n_items - 1:,} items, "
-        f"{len(dataset.item):,} interactions, modalities {', '.join(dataset.modalities)}"
+        f"{len(dataset.item):,} interactions, modalities {', '.join(modalities)}"
     )
     output = (
         options.output
