@@ -17,7 +17,7 @@ from athwe.model.counting import CoOccurrence, Popularity
 from athwe.model.sequential import SequentialModel
 from athwe.training.trainer import Trainer
 
-HISTORIES = ("abcb", "abd", "ac", "eac")
+HISTORIES = ("abcb", "abd", "ac", "eac", "dededa")
 """Training interactions; x and y are held out of each, so nothing of them is counted."""
 
 NOTHING = Catalogue(n_items=0, features={}, attributes=None, clusters={})
@@ -52,18 +52,18 @@ def scores(model: SequentialModel, dataset: Dataset, history: str) -> dict[str, 
 
 def test_popularity_counts_training_interactions(dataset):
     assert scores(trained("Popularity", dataset), dataset, "b") == {
-        "[PAD]": 0, "a": 4, "b": 3, "c": 3, "d": 1, "e": 1, "x": 0, "y": 0
+        "[PAD]": 0, "a": 5, "b": 3, "c": 3, "d": 4, "e": 3, "x": 0, "y": 0
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("history", "order"),
     [
-        ("b", ["c", "d", "a", "b", "e", "xy"]),  # c and d followed once each, c is the more popular
-        ("xa", ["bc", "a", "de", "xy"]),  # b and c followed twice each and are equally popular
-        ("e", ["a", "bc", "de", "xy"]),
-        ("ad", ["a", "bc", "de", "xy"]),  # d was never followed in training
-        ("ax", ["a", "bc", "de", "xy"]),  # x was never seen in training
+        ("b", ["d", "c", "a", "be", "xy"]),  # c and d followed once each, d is the more popular
+        ("xa", ["bc", "a", "d", "e", "xy"]),  # b and c followed twice each and are equally popular
+        ("ad", ["e", "a", "d", "bc", "xy"]),  # e followed twice, a, the most popular of all, once
+        ("e", ["d", "a", "bce", "xy"]),
+        ("ax", ["a", "d", "bce", "xy"]),  # x was never seen in training
     ],
 )
 def test_followers_of_the_last_item_come_first_then_the_popular(dataset, history, order):

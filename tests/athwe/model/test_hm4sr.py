@@ -118,6 +118,13 @@ def test_scores_and_every_loss_are_those_of_the_equations(model, catalogue, batc
     assert model.loss_weights == dict.fromkeys(expected, 1.0)
 
 
+def test_padding_is_zero_before_the_encoders(model, catalogue, batch):
+    packed = Packed.of(batch)
+    tokens = model.tokens(packed, model.item_tables(catalogue))
+    assert not tokens.z[~packed.valid].any() and not tokens.experts_output[~packed.valid].any()
+    assert tokens.experts_output[packed.valid].any(dim=-1).all()
+
+
 def times_of(model, *times: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Interval and absolute embedding of a history of these times."""
     count = len(times)

@@ -109,6 +109,21 @@ def test_dropout_is_on_the_text_and_not_on_the_gates(made):
     assert torch.equal(adaptor.eval()(x), adaptor(x))
 
 
+def test_gates_see_the_text_without_dropout(made):
+    adaptor = made(n_exps=2, adaptor_dropout_prob=0.5).item_tables.adaptor.train()
+    with torch.no_grad():
+        adaptor.noise.zero_()
+        adaptor.noise[1] = -50  # what is left of the noise is its floor
+        adaptor.weight[0] = 0  # an expert that says nothing beside one that always says the same
+        adaptor.weight[1] = 0
+        adaptor.shift[1] = torch.tensor([1.0, 0, 0, 0, 0, 0])
+        adaptor.weight[1, 0] = 1
+        adaptor.gate.zero_()
+        adaptor.gate[1:, 1] = 2
+    out = adaptor(torch.tensor([[0.0, 1, 1, 1, 1, -4]]).repeat(500, 1))  # logits 0 and 0, unless something is dropped
+    torch.testing.assert_close(out, torch.full((500, 8), -0.5), atol=0.03, rtol=0)
+
+
 def test_initial_weights_are_those_stated(build):
     model = build(("txt",), model="UniSRec", n_exps=8, hidden_size=64, initializer_range=0.02)
     adaptor = model.item_tables.adaptor
