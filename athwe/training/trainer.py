@@ -190,7 +190,9 @@ class Trainer:
         """
         tensors, facts = read_checkpoint(Path(path), TRAINING)
         best, model_facts = read_checkpoint(Path(path), MODEL)
-        same_shape = ModelShape.from_json(model_facts["shape"]) == self.model.shape
+        # What a training state of an older version does not say of the shape is not compared.
+        stored = self.model.shape.to_json() | model_facts["shape"]
+        same_shape = ModelShape.from_json(stored) == self.model.shape
         if not same_shape or model_facts["fingerprint"] != self.dataset.fingerprint:
             raise CheckpointError(f"checkpoint {path} is of another data set or other sizes")
         try:

@@ -56,7 +56,10 @@ def inert_parameters(config: Config, dataset: Dataset, searched: Collection[str]
         absent |= dict.fromkeys(_OF_EXPERTS, "there are no experts")
         if "phcl_weight" in absent or is_off("phcl_weight"):
             absent |= dict.fromkeys(_OF_TIME_GAPS, "nothing is there that sees time")
-    return absent | _silenced(absent, is_off)
+    silenced = _silenced(absent, is_off)
+    if "id_contrastive_weight" not in MODEL_KEYS[config.model]:
+        silenced.pop("temperature", None)  # that of UniSRec's score, which no weight silences
+    return absent | silenced
 
 
 def _silenced(absent: Mapping[str, str], is_off: Callable[[str], bool]) -> dict[str, str]:
