@@ -110,14 +110,14 @@ class Trainer:
             else:
                 yield self._validate(metrics)
 
-    def rank(self, split: Split) -> Ranking:
-        """Rank the targets of a split with the current weights."""
+    def rank(self, split: Split, mask_seen: bool | None = None) -> Ranking:
+        """Rank the targets of a split with the current weights, in the configuration's `mask_seen` mode or another."""
         return rank_targets(
             self.scorer(),
             self.dataset,
             self.dataset.positions(split),
             batch_size=self.config.eval_batch_size,
-            mask_seen=self.config.mask_seen,
+            mask_seen=self.config.mask_seen if mask_seen is None else mask_seen,
             device_type=self.device.type,
         )
 

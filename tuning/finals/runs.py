@@ -20,7 +20,7 @@ from athwe.training.trainer import Trainer
 from tuning.driving.signals import on_interrupt
 from tuning.files.results import final_model_name, final_results_name
 from tuning.files.storage import Storage
-from tuning.finals.finalists import FinalRun
+from tuning.finals.finalists import FinalRun, other_mode
 from tuning.schema import WORKER_LOST
 from tuning.training.endings import failure_of
 from tuning.training.worker import forget_trial, import_ahead, limit_threads
@@ -77,9 +77,12 @@ class FinalWorker:
 
     def _look(self, trainer: Trainer) -> dict[str, Any]:
         """Look at test, and keep what every user got, and the model. Without room for them the look still counts."""
+        mask_seen = trainer.config.mask_seen
         with trainer.best_model():
             ranking = trainer.rank("test")
-        found: dict[str, Any] = {"test": trainer.metrics_of(ranking, "test")}
+            in_other_mode = trainer.rank("test", mask_seen=not mask_seen)
+        metrics = trainer.metrics_of(ranking, "test") | trainer.metrics_of(in_other_mode, other_mode(mask_seen))
+        found: dict[str, Any] = {"test": metrics}
         if self._storage is None:
             return found
         measures = measure_lists(ranking, self._dataset, "test", selecting_cutoff(trainer.config.valid_key))
