@@ -15,8 +15,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from rich.console import Console
 
@@ -24,6 +23,7 @@ from athwe.config_files import load_config
 from athwe.model_keys import COUNTED, MODEL_NAMES
 from tuning.store import Store, StoreError
 
+ROOT = Path(__file__).resolve().parent.parent
 WITHOUT_FEATURES = ("ATHWE", "HM4SR", "SASRec", "CoOccurrence", "Popularity")
 """Models that need neither text nor images."""
 DATASETS: dict[str, tuple[str, ...]] = {"ml-100k": MODEL_NAMES, "grocery": WITHOUT_FEATURES}
