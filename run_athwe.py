@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
@@ -50,7 +51,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--config", action="append", default=[], metavar="FILE", help="YAML laid over config/<dataset>.yaml"
     )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="goes last")
-    parser.add_argument("--model", choices=MODEL_NAMES, help="ATHWE (the default) or a baseline")
+    parser.add_argument("--model", metavar="NAME", help=f"one of {', '.join(MODEL_NAMES)} (default: the first)")
     parser.add_argument("--epochs", type=positive_int, help="epochs at most")
     parser.add_argument(
         "--output", type=Path, help="where the best model goes (default: saved/<model>-<dataset>-<UTC time>)"
@@ -65,11 +66,13 @@ def _run(options: argparse.Namespace) -> None:
         config = override_config(config, {"epochs": options.epochs})
     with console.status("loading"):
         from athwe.data import load_dataset  # torch is loaded here, after the configuration was found good
+        from athwe.model.registry import modalities_for
 
         dataset = load_dataset(options.dataset, options.dataset_root, config)
+        modalities = modalities_for(config, dataset)
     console.print(
         f"[bold]{config.model}[/] on {dataset.name}: {dataset.n_users - 1:,} users, {dataset.n_items - 1:,} items, "
-        f"{len(dataset.item):,} interactions, modalities {', '.join(dataset.modalities)}"
+        f"{len(dataset.item):,} interactions, modalities {', '.join(modalities)}"
     )
     output = (
         options.output
@@ -87,7 +90,10 @@ def _train(config: Config, dataset, output: Path) -> None:
         if result.improved:
             trainer.save_model(output)
         console.print(_epoch_line(result, config), highlight=False)
-    _report_test(trainer.evaluate("test"), config, f"epoch {trainer.best_epoch}, chosen on validation")
+    with trainer.best_model():
+        ranking = trainer.rank("test")
+    _report_test(ranking, dataset, config, f"epoch {trainer.best_epoch}, chosen on validation")
+    _report_slices(ranking, dataset, config)
     console.print(f"the model is in {output}: [bold]athwe.load({str(output)!r}).recommend(history, timestamps, k)[/]")
 
 
@@ -108,13 +114,44 @@ def _epoch_line(result, config: Config) -> str:
     return f"epoch {result.epoch:>3}/{config.epochs}{loss}{valid}  {seconds:.1f} s"
 
 
-def _report_test(metrics: dict[str, float], config: Config, how: str) -> None:
+def _report_test(ranking, dataset, config: Config, how: str) -> None:
+    from athwe.evaluation.list_measures import measure_lists, selecting_cutoff
+    from athwe.evaluation.metrics import mean_metrics
+
+    means = mean_metrics(ranking.target_rank, config.metric_names, config.topk)
     table = Table(title=f"test, {how} (mask_seen {str(config.mask_seen).lower()})", title_justify="left")
     table.add_column("k", justify="right")
     for name in config.metric_names:
         table.add_column(name, justify="right")
     for k in config.topk:
-        table.add_row(str(k), *(f"{metrics[f'test/{name}@{k}']:.4f}" for name in config.metric_names))
+        table.add_row(str(k), *(f"{means[f'{name}@{k}']:.4f}" for name in config.metric_names))
+    console.print(table)
+    lists = measure_lists(ranking, dataset, "test", selecting_cutoff(config.valid_key))
+    beyond = Table(title="beyond accuracy (docs/evaluation.md), on the same lists", title_justify="left")
+    beyond.add_column("measure")
+    beyond.add_column("value", justify="right")
+    for name, value in lists.of_all.items():
+        beyond.add_row(name, "–" if value is None else f"{value:.4f}")
+    console.print(beyond)
+
+
+def _report_slices(ranking, dataset, config: Config) -> None:
+    """The slices of test users that are served otherwise than all are on average, worst first."""
+    from athwe.evaluation import slices
+    from athwe.evaluation.target_facts import slices_of_targets
+
+    name, _, k = config.valid_key.removeprefix("valid/").partition("@")
+    everybody = slices.Slice("all", "all users", np.arange(len(ranking.positions)))
+    cut = slices_of_targets(dataset, ranking.positions)
+    overall, *found = slices.metrics_by_slice(ranking.target_rank, [everybody, *cut], [name], [int(k)])
+    enough = slices.enough_users(config.worst_slice_users, overall.users)
+    table = Table(title=f"test, slices of {enough} users or more that stand out", title_justify="left")
+    table.add_column("slice")
+    table.add_column("users", justify="right")
+    table.add_column(f"{overall.metric} ± standard error", justify="right")
+    for one in (overall, *slices.standing_out(found, overall.mean, enough)):
+        label = f"{slices.TITLES[one.family]}: {one.label}" if one is not overall else one.label
+        table.add_row(label, f"{one.users:,}", f"{one.mean:.4f} ± {one.standard_error:.4f}")
     console.print(table)
 
 

@@ -12,6 +12,7 @@ from athwe.model_keys import ModelName
 
 Modality = Literal["item", "txt", "img"]
 MODALITIES: tuple[Modality, ...] = ("item", "txt", "img")
+SliceFamily = Literal["length", "gap", "popularity", "cold", "category"]
 METRIC_NAMES = {"ndcg": "ndcg", "mrr": "mrr", "recall": "recall", "hit": "recall"}
 """Accepted metric names in lower case, with our name for each. With one target, hit rate and recall are the same."""
 
@@ -92,7 +93,10 @@ class ModelConfig(_Section):
     initializer_range: Annotated[float, Field(gt=0)] = 0.02
     """Standard deviation of initial Linear and Embedding weights."""
     initializer_weight: tuple[float, float, float] = (0.1, 1.0, 1.0)
-    """Initial ω of the wavelet alignment by modality (item, txt, img)."""
+    """Initial weight of what a modality takes from all (item, txt, img): ω of ATHWE's wavelet alignment, w of HM4SR."""
+    feature_initializer_weight: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """Takes the place of both txt and img in initializer_weight: one number that a search can move. At 1, as published,
+    ATHWE replaces text and image by one shared sum."""
     wavelet_J: Annotated[int, Field(ge=0, le=8)] = 4
     """Wavelet levels. 0 skips the wavelet alignment."""
     time_span: Positive = 200
@@ -107,6 +111,8 @@ class ModelConfig(_Section):
     """E, experts the router chooses from."""
     expert_initial_mean: Annotated[float, Field(allow_inf_nan=False)] = 0.0
     """Mean of initial experts. 0, as published, starts every channel with a random sign; 1 starts near the identity."""
+    expert_residual: bool = False
+    """ATHWE: whether the experts' output is added to their input, z + z ⊙ (…), instead of taking its place."""
     start_expert_num: Positive = 4
     """HM4SR: dense experts of its interactive mixture."""
     temporal_expert_num: Positive = 4
@@ -140,6 +146,13 @@ class ModelConfig(_Section):
     loss_type: Literal["CE"] = "CE"
     """Loss of the next item: cross-entropy over all items."""
 
+    def initial_weight(self, modality: str) -> float:
+        """What a modality takes from all of them at first."""
+        if modality != "item" and self.feature_initializer_weight is not None:
+            return self.feature_initializer_weight
+        by_name: dict[str, float] = dict(zip(MODALITIES, self.initializer_weight, strict=True))
+        return by_name[modality]
+
     @model_validator(mode="after")
     def _sizes_fit(self):
         if self.hidden_size % self.n_heads:
@@ -167,6 +180,10 @@ class EvaluationConfig(_Section):
     """Users ranked at once."""
     mask_seen: bool = False
     """Leave the whole history (never the target) out of the ranking."""
+    worst_slice_users: Positive = 100
+    """Users that a slice needs, to be called the worst; never more than a tenth of all users."""
+    worst_slice_families: tuple[SliceFamily, ...] = ("length", "gap", "popularity", "cold", "category")
+    """Among which slices the worst one is looked for."""
 
     @field_validator("metrics")
     @classmethod
@@ -174,6 +191,13 @@ class EvaluationConfig(_Section):
         unknown = [name for name in value if name.lower() not in METRIC_NAMES]
         if unknown or not value:
             raise ValueError(f"expected some of NDCG, MRR, Recall, Hit, got {unknown or 'none'}")
+        return value
+
+    @field_validator("worst_slice_families")
+    @classmethod
+    def _some_families(cls, value: tuple[SliceFamily, ...]) -> tuple[SliceFamily, ...]:
+        if not value:
+            raise ValueError("expected at least one of length, gap, popularity, cold, category")
         return value
 
     @field_validator("topk")
@@ -203,6 +227,11 @@ class EvaluationConfig(_Section):
         """The reported key of valid_metric, such as `valid/ndcg@10`."""
         name, _, cutoff = self.valid_metric.partition("@")
         return f"valid/{METRIC_NAMES[name.lower()]}@{cutoff}"
+
+    @property
+    def worst_slice_key(self) -> str:
+        """The reported key of valid_metric in the worst slice of users, such as `valid/worst_ndcg@10`."""
+        return worst_slice_key(self.valid_key)
 
 
 class TrainingConfig(_Section):
@@ -250,6 +279,15 @@ class Config(DataConfig, ModelConfig, EvaluationConfig, TrainingConfig):
     def wants_clusters(self) -> bool:
         """Whether a loss asks for cluster labels."""
         return self.model == "ATHWE" and self.cluster_weight > 0
+
+
+def worst_slice_key(key: str) -> str:
+    """The reported key of a metric in the slice of users that is served worst.
+
+    >>> worst_slice_key("valid/ndcg@10")
+    'valid/worst_ndcg@10'
+    """
+    return key.replace("/", "/worst_")
 
 
 def parse_interval(text: str) -> tuple[float, float]:

@@ -15,13 +15,15 @@ MODEL_KEYS: Mapping[ModelName, frozenset[str]] = {
     "ATHWE": _ENCODER
     | _CONTRASTS
     | frozenset(
-        """initializer_weight wavelet_J time_span time_scale moe_topk shared_expert_nums routed_expert_nums
-        expert_initial_mean cluster_weight n_clusters cluster_components cluster_method diversity_weight
-        cosine_lambda""".split()
+        """initializer_weight feature_initializer_weight wavelet_J time_span time_scale moe_topk shared_expert_nums
+        routed_expert_nums expert_initial_mean expert_residual cluster_weight n_clusters cluster_components
+        cluster_method diversity_weight cosine_lambda""".split()
     ),
     "HM4SR": _ENCODER
     | _CONTRASTS
-    | frozenset("initializer_weight start_expert_num temporal_expert_num interval_scale".split()),
+    | frozenset(
+        "initializer_weight feature_initializer_weight start_expert_num temporal_expert_num interval_scale".split()
+    ),
     "UniSRec": _ENCODER | frozenset("temperature n_exps adaptor_dropout_prob train_type".split()),
     "SASRec": _ENCODER,
     "CoOccurrence": frozenset({"model"}),

@@ -98,7 +98,7 @@ def main() -> None:
         with ProcessPoolExecutor(1, get_context("spawn")) as other:  # whose memory is not counted
             os.environ["ATHWE_STORE"] = other.submit(build, Path(folder), users).result()
         sys.argv[1:] = []
-        app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60)
+        app = AppTest.from_file(str(ROOT / "dashboard" / "page.py"), default_timeout=60)
         app.query_params.update({"study": STUDY})
         _timed("the list of studies, which loads the libraries", app)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

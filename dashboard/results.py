@@ -10,14 +10,15 @@ import pyarrow.parquet as pq
 import streamlit as st
 from pyarrow import fs
 
+from dashboard.beyond import OF_USERS
 from dashboard.files import UnreadableFile, below, cached, file_system, inside
 
 MAX_LISTED_USERS = 200_000
 """Users that can be searched by a part of their id and compared; any other is found by the whole of its id."""
 MAX_CATEGORISED_ITEMS = 500_000
 """Items whose categories users are sliced by."""
-USER_COLUMNS = ("user", "target_rank", "history_end", "target", "last_gap_seconds", "target_popularity")
-"""What is read of all users at once. Files of an older version lack the last two."""
+USER_COLUMNS = ("user", "target_rank", "history_end", "target", "last_gap_seconds", "target_popularity", *OF_USERS)
+"""What is read of all users at once. Files of an older version lack some from `last_gap_seconds` on."""
 
 
 def recommendations_path(study: dict, trial_id: str) -> str:
@@ -85,6 +86,11 @@ def user_row(path: str, user: str) -> dict | None:
     return cached(_user_row, path, user)
 
 
+def list_measures(path: str) -> dict | None:
+    """Split, mask_seen, cutoff and measures of all lists of a result; None without a file, or in one of old."""
+    return cached(_list_measures, path)
+
+
 def items(path: str, item_ids: tuple[str, ...]) -> pd.DataFrame:
     """Title, categories and image of these items by `item_id`; an item that is not there has its id as title."""
     known = cached(_items, path, tuple(sorted(set(item_ids))))
@@ -133,6 +139,11 @@ def _user_row(file: pa.NativeFile, user: str) -> dict | None:
         if found.num_rows:
             return found.slice(0, 1).to_pylist()[0]
     return None
+
+
+def _list_measures(file: pa.NativeFile) -> dict | None:
+    metadata = pq.read_schema(file).metadata or {}
+    return json.loads(metadata[b"beyond_accuracy"]) if b"beyond_accuracy" in metadata else None
 
 
 def _items(file: pa.NativeFile, item_ids: tuple[str, ...]) -> pd.DataFrame:

@@ -16,7 +16,7 @@ OF_A_STUDY = (
     *("trial", "trials", "lists", "states", "axes", "metrics", "curves", "user", "find"),
     "part",
     *("slices", "contour_x", "contour_y", "pareto_x", "pareto_y", "one", "other"),
-    *("split", "finals", "pair", "length", "gap", "popularity", "category"),
+    *("split", "finals", "pair", "length", "gap", "popularity", "cold", "category", "beyond"),
 )
 """Selections that mean nothing in another study."""
 

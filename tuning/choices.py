@@ -3,9 +3,11 @@
 from typing import Literal
 
 SamplerName = Literal["tpe", "nsga2", "random"]
-PrunerName = Literal["asha", "none"]
+PrunerName = Literal["asha", "racing", "none"]
 Cost = Literal["train_seconds", "parameters"]
 """What a trial costs: seconds of training, or how many numbers its model learns."""
+Gain = Literal["worst_slice"]
+"""What may be maximised beside the metric: the same metric over the slice of users that is served worst."""
 AUTO = "auto"
 """Cores or GPUs a trial are chosen from what a dry batch takes."""
 LogTarget = Literal["tensorboard", "mlflow", "wandb"]

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from athwe.command_line import Parser, positive_int
 from athwe.model_keys import MODEL_NAMES
-from tuning.choices import AUTO, Cost, LogTarget, PrunerName, SamplerName
+from tuning.choices import AUTO, Cost, Gain, LogTarget, PrunerName, SamplerName
 from tuning.commands import exit_code
 from tuning.files.retention import size_of_text
 from tuning.nodes.address import wanted_address
@@ -31,7 +31,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(prog="python tuning/search.py", description=__doc__)
     add = parser.add_argument
     add("--dataset", help="name of a data set folder (default: demo, which is generated)")
-    add("--model", choices=MODEL_NAMES, help="what is searched: ATHWE (the default) or a baseline")
+    add("--model", metavar="NAME", help=f"what is searched: {', '.join(MODEL_NAMES)} (default: the first)")
     add("--dataset-root", help="folder of data sets, before ATHWE_DATASET_ROOT and dataset/")
     add("--config", action="append", metavar="FILE", help="YAML laid over config/<dataset>.yaml; repeatable")
     add("--set", action="append", metavar="KEY=VALUE", help="laid over everything else; repeatable")
@@ -43,12 +43,15 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--concurrency", type=positive_int, help="trials at once (default: as many as fit)")
     add("--cpus-per-trial", type=_cores, help="cores of one trial, or auto (default: 1)")
     add("--gpus-per-trial", type=_share, help="GPUs, a share of one, or auto (default: 1 where there are GPUs)")
+    add("--also-maximize", nargs="+", choices=get_args(Gain), help="further objectives beside the metric")
     add("--also-minimize", nargs="+", choices=get_args(Cost), help="further objectives beside the metric")
     add("--most-memory-gigabytes", type=_positive_float, help="a trial that needs more is infeasible")
     add("--most-train-seconds", type=_positive_float, help="a trial that trains longer is infeasible")
+    add("--least-worst-slice", type=_fraction, help="a trial whose worst slice of users is below is infeasible")
     add("--sampler", choices=get_args(SamplerName))
     add("--pruner", choices=get_args(PrunerName))
     add("--audit-share", type=_fraction, help="share of pruned trials that are finished to judge the pruner")
+    add("--alpha", type=_probability, help="of --pruner racing: how likely a best trial may be stopped (default: 0.05)")
     add("--keep-models", type=positive_int, help="trials whose best model is kept (default: 10)")
     add("--disk-budget", type=_size, metavar="SIZE", help="such as 20GB: the worst kept models go where it is used up")
     add("--seed", type=int, help="of sampler and training (default: the configuration's)")
@@ -91,6 +94,10 @@ def _positive_float(text: str) -> float:
 
 def _fraction(text: str) -> float:
     return _number(float, text, "a number from 0 to 1", lambda value: 0 <= value <= 1)
+
+
+def _probability(text: str) -> float:
+    return _number(float, text, "a number between 0 and 1", lambda value: 0 < value < 1)
 
 
 def _cores(text: str) -> int | str:

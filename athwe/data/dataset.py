@@ -137,6 +137,18 @@ class Dataset:
         firsts = self.item[self.user_offset[1:-1]]
         return np.bincount(np.concatenate([self.item[self.positions("train")], firsts]), minlength=self.n_items)
 
+    def item_categories(self) -> list[list[str]]:
+        """Names of the categories of each of `item_tokens[1:]`: those of `items`, or the columns of `attributes` where
+        no item has a name for them.
+        """
+        names = self.items["categories"].str.split().tolist()
+        if any(names) or self.attributes is None:
+            return names
+        found: list[list[str]] = [[] for _ in range(1, self.n_items)]
+        for item, column in zip(*(index.tolist() for index in np.nonzero(self.attributes[1:])), strict=True):
+            found[item].append(f"category {column}")
+        return found
+
     def batch(self, positions: Int64[np.ndarray, " B"]) -> Batch:
         """Targets at `positions` with their histories, padded to the longest of them only."""
         length = self.lengths(positions)

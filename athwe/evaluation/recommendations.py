@@ -4,6 +4,7 @@ Rows are sorted by user and cut into small row groups, so that one user is found
 without reading the file. Files are written under a temporary name and renamed.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,22 +13,29 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from athwe.data import Dataset
+from athwe.evaluation.list_measures import ListMeasures
 from athwe.evaluation.ranking import Ranking
+from athwe.evaluation.target_facts import facts_of
 from athwe.files import replacing
 
 ROW_GROUP_USERS = 1024
 MASK_SEEN_KEY = b"mask_seen"
+BEYOND_ACCURACY_KEY = b"beyond_accuracy"
 
 
 def write_recommendations(
-    ranking: Ranking, dataset: Dataset, path: Path, facts: Mapping[str, object] | None = None
+    ranking: Ranking,
+    dataset: Dataset,
+    path: Path,
+    measures: ListMeasures | None = None,
+    facts: Mapping[str, object] | None = None,
 ) -> None:
     """One row a user: user, history_end, target, target_rank, last_gap_seconds, target_popularity, items and scores.
 
     `history_end` counts the user's interactions before the target: an exclusive index into its row of the histories.
-    `last_gap_seconds` is the time between the target and the item before it. `target_popularity` is how often the
-    target occurs in training, for the test split too: what was held out makes no item better known. Files of an older
-    version lack these two. `items` and `scores` are the top-K lists.
+    `facts_of` says what it, `last_gap_seconds` and `target_popularity` are; files of an older version lack these two.
+    `items` and `scores` are the top-K lists. `measures` of the same ranking add a column each, null where a user has no
+    value, and what all lists are like to the file's metadata.
 
     Args:
         facts: written into the file's metadata as texts.
@@ -35,21 +43,27 @@ def write_recommendations(
     users = dataset.users(ranking.positions)
     order = np.argsort(dataset.user_tokens[users], kind="stable")
     positions, tokens = ranking.positions[order], dataset.item_tokens
+    facts = facts_of(dataset, positions)
     offered = np.isfinite(ranking.top_scores[order])  # what mask_seen left out is no recommendation
+    of_users = measures.of_users if measures else {}
     table = pa.table(
         {
             "user": pa.array(dataset.user_tokens[users[order]]),
-            "history_end": positions - dataset.user_offset[users[order]],
+            "history_end": facts["history_end"],
             "target": pa.array(tokens[dataset.item[positions]]),
             "target_rank": ranking.target_rank[order],
-            "last_gap_seconds": dataset.timestamp[positions] - dataset.timestamp[positions - 1],
-            "target_popularity": dataset.training_counts()[dataset.item[positions]],
+            "last_gap_seconds": facts["last_gap_seconds"],
+            "target_popularity": facts["target_popularity"],
+            **{name: pa.array(values[order], from_pandas=True) for name, values in of_users.items()},
             "items": _lists(tokens[ranking.top_items[order][offered]], offered.sum(axis=1)),
             "scores": _lists(ranking.top_scores[order][offered], offered.sum(axis=1)),
         }
     )
-    metadata = {name.encode(): str(value).encode() for name, value in (facts or {}).items()}
-    _write(table.replace_schema_metadata({MASK_SEEN_KEY: str(ranking.mask_seen).lower(), **metadata}), path)
+    metadata: dict[bytes | str, bytes | str] = {MASK_SEEN_KEY: str(ranking.mask_seen).lower()}
+    metadata |= {name: str(value) for name, value in (facts or {}).items()}
+    if measures:
+        metadata[BEYOND_ACCURACY_KEY] = json.dumps(measures.to_json())
+    _write(table.replace_schema_metadata(metadata), path)
 
 
 def write_histories(dataset: Dataset, path: Path) -> None:
@@ -70,8 +84,8 @@ def write_histories(dataset: Dataset, path: Path) -> None:
 
 
 def write_items(dataset: Dataset, path: Path) -> None:
-    """Columns item_id, title, categories (a list, cut at spaces) and image (below the data set's folder, or empty)."""
-    items = dataset.items.assign(categories=dataset.items["categories"].str.split())
+    """Columns item_id, title, categories (a list of names) and image (below the data set's folder, or empty)."""
+    items = dataset.items.assign(categories=dataset.item_categories())
     _write(pa.Table.from_pandas(items, preserve_index=False), path)
 
 

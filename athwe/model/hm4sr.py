@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from athwe.config import MODALITIES, ModelConfig
+from athwe.config import ModelConfig
 from athwe.model.moe import EXPERT_DEVIATION
 from athwe.model.packed import Packed
 from athwe.model.shape import ModelShape
@@ -25,8 +25,7 @@ class InteractiveExperts(nn.Module):
         self.count = count
         self.experts = nn.Linear(width, count * width)
         self.gates = nn.ModuleList(nn.Linear(hidden, count) for _ in modalities)
-        initial = [config.initializer_weight[MODALITIES.index(name)] for name in modalities]
-        self.weight = nn.Parameter(torch.tensor(initial))
+        self.weight = nn.Parameter(torch.tensor([config.initial_weight(name) for name in modalities]))
 
     def forward(self, x: Float[Tensor, "tokens modalities hidden"]) -> Float[Tensor, "tokens modalities hidden"]:
         """`x_m + w_m Σ_e softmax(G_m x_m)_e (W_e z + b_e)[slice m]`."""

@@ -41,10 +41,14 @@ class TimeAwareExperts(nn.Module):
         self.shared = _initial_experts(config.shared_expert_nums, width, config.expert_initial_mean)
         self.routed = _initial_experts(config.routed_expert_nums, width, config.expert_initial_mean)
         self.router = TimeRouter(config, width) if config.routed_expert_nums else None
+        self.residual = float(config.expert_residual)
 
     def forward(self, time_embedding: Float[Tensor, "*tokens hidden"]) -> Float[Tensor, "*tokens width"]:
-        """What the concatenated streams z of every token are multiplied with: `Σ_shared θ_s + W Θ`."""
-        scale = self.shared.sum(dim=0).expand(*time_embedding.shape[:-1], -1)
+        """What the concatenated streams z of every token are multiplied with: `Σ_shared θ_s + W Θ`.
+
+        With `expert_residual` 1 is added.
+        """
+        scale = (self.residual + self.shared.sum(dim=0)).expand(*time_embedding.shape[:-1], -1)
         if self.router is not None:
             scale = scale + self.router(time_embedding) @ self.routed
         return scale

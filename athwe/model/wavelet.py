@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from athwe.config import MODALITIES, ModelConfig
+from athwe.config import ModelConfig
 from athwe.model.packed import Packed
 from athwe.model.shape import ModelShape
 
@@ -55,8 +55,7 @@ class WaveletAlignment(nn.Module):
         self.levels = config.wavelet_J
         self.gate = nn.Parameter(torch.empty(self.levels + 1, count, count, hidden, hidden))
         nn.init.normal_(self.gate, std=config.initializer_range)
-        by_name: dict[str, float] = dict(zip(MODALITIES, config.initializer_weight, strict=True))
-        self.weight = nn.Parameter(torch.tensor([by_name[name] for name in shape.modalities]))
+        self.weight = nn.Parameter(torch.tensor([config.initial_weight(name) for name in shape.modalities]))
 
     def forward(
         self, x: Float[Tensor, "tokens modalities hidden"], packed: Packed

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from athwe.data.split import Split
 from athwe.errors import CheckpointError, DivergedError
 from athwe.evaluation.metrics import mean_metrics
 from athwe.evaluation.ranking import NonFiniteScoreError, Ranking, Scorer, rank_targets
+from athwe.evaluation.slices import Slice, Worst, worst_slice
+from athwe.evaluation.target_facts import slices_of_targets
 from athwe.model.registry import build_model, shape_for
 from athwe.model.sequential import SequentialModel
 from athwe.model.shape import ModelShape
@@ -107,14 +110,14 @@ class Trainer:
             else:
                 yield self._validate(metrics)
 
-    def rank(self, split: Split) -> Ranking:
-        """Rank the targets of a split with the current weights."""
+    def rank(self, split: Split, mask_seen: bool | None = None) -> Ranking:
+        """Rank the targets of a split with the current weights, in the configuration's `mask_seen` mode or another."""
         return rank_targets(
             self.scorer(),
             self.dataset,
             self.dataset.positions(split),
             batch_size=self.config.eval_batch_size,
-            mask_seen=self.config.mask_seen,
+            mask_seen=self.config.mask_seen if mask_seen is None else mask_seen,
             device_type=self.device.type,
         )
 
@@ -143,6 +146,17 @@ class Trainer:
         """Means over the users of a ranking, keyed `<split>/<name>`."""
         means = mean_metrics(ranking.target_rank, self.config.metric_names, self.config.topk)
         return {f"{split}/{key}": value for key, value in means.items()}
+
+    @cached_property
+    def _slices(self) -> list[Slice]:
+        """Of the users of validation, among which the worst one is looked for."""
+        found = slices_of_targets(self.dataset, self.dataset.positions("valid"))
+        return [one for one in found if one.family in self.config.worst_slice_families]
+
+    def worst_slice(self, ranking: Ranking) -> Worst:
+        """Where the selecting metric is lowest in a validation ranking."""
+        name, _, cutoff = self.config.valid_key.removeprefix("valid/").partition("@")
+        return worst_slice(ranking.target_rank, self._slices, name, int(cutoff), self.config.worst_slice_users)
 
     @contextmanager
     def best_model(self) -> Iterator[SequentialModel]:
@@ -176,7 +190,9 @@ class Trainer:
         """
         tensors, facts = read_checkpoint(Path(path), TRAINING)
         best, model_facts = read_checkpoint(Path(path), MODEL)
-        same_shape = ModelShape.from_json(model_facts["shape"]) == self.model.shape
+        # What a training state of an older version does not say of the shape is not compared.
+        stored = self.model.shape.to_json() | model_facts["shape"]
+        same_shape = ModelShape.from_json(stored) == self.model.shape
         if not same_shape or model_facts["fingerprint"] != self.dataset.fingerprint:
             raise CheckpointError(f"checkpoint {path} is of another data set or other sizes")
         try:
@@ -255,7 +271,9 @@ class Trainer:
             ranking = self.rank("valid")
         except NonFiniteScoreError:
             raise DivergedError(self.epoch, "scores", math.nan) from None
-        metrics = metrics | self.metrics_of(ranking, "valid") | {"valid/seconds": time.perf_counter() - started}
+        metrics = metrics | self.metrics_of(ranking, "valid")
+        metrics |= {self.config.worst_slice_key: self.worst_slice(ranking).mean}
+        metrics |= {"valid/seconds": time.perf_counter() - started}
         self.stopping = self.stopping.after(self.epoch, metrics[self.config.valid_key])
         improved = self.stopping.best_epoch == self.epoch
         if improved:

@@ -11,8 +11,10 @@ from dashboard.charts.figure import finish
 def by_slice(means: pd.DataFrame, label: str, names: Mapping[int, str], colours: Mapping[int, str]) -> go.Figure:
     """Bars of every trial's mean in each slice, with 95 % intervals over its users; slices say how many those are.
 
+    A mark stands in the worst one of each trial.
+
     Args:
-        means: columns slice, users, trial, mean, margin; the slices in their order.
+        means: columns slice, users, trial, mean, margin, worst; the slices in their order.
         label: what the axis says.
         names, colours: by trial number.
     """
@@ -20,7 +22,9 @@ def by_slice(means: pd.DataFrame, label: str, names: Mapping[int, str], colours:
     for number, rows in means.groupby("trial", sort=False):
         figure.add_bar(
             x=[f"{row.slice}<br>{row.users:,} users" for row in rows.itertuples()],
-            y=rows["mean"], name=names[number], marker_color=colours[number],
+            y=rows["mean"], text=["▼" if worst else "" for worst in rows["worst"]],
+            textposition="inside", insidetextanchor="start", textangle=0,
+            name=names[number], marker_color=colours[number],
             error_y={"type": "data", "array": rows["margin"], "thickness": 1, "width": 3},
             hovertemplate=f"{names[number]}, %{{x}}<br>%{{y:.4f}} ± %{{error_y.array:.4f}}<extra></extra>",
         )  # fmt: skip

@@ -27,6 +27,8 @@ def show(url: str, study: dict) -> None:
         nothing("This search has no pruner.", "Every trial went to its end; `--pruner asha` stops early.")
         return
     label = metric_label(study["objective"], study["mask_seen"])
+    if rule := racing_rule(study["spec"], label):
+        st.caption(plain(rule))
     audited = audited_table(trials, label, study["direction"])
     if found.empty:
         so_far = f"it gave up {_count(len(verdicts))}, and {len(audited)} of them went on all the same, to audit it."
@@ -149,6 +151,19 @@ def _outcome(state: str, reason: str | None, gain: float) -> str:
 def _pruner(spec: dict) -> str | None:
     settings = spec.get("settings", {})
     return settings.get("pruner", {}).get("name")
+
+
+def racing_rule(spec: dict, label: str) -> str | None:
+    """What `--pruner racing` does, in words; None for another pruner."""
+    if _pruner(spec) != "racing":
+        return None
+    pruner, epochs = spec["settings"]["pruner"], spec["config"]["epochs"]
+    first = min(pruner["grace_epochs"] or max(1, epochs // 5), epochs)
+    return (
+        f"Racing: after every epoch from {first} on, a trial is given up if {label} of the same users (at most "
+        f"{pruner['race_users']}) is confidently below that of the best trial after as many epochs. A trial "
+        f"truly no worse than any other is given up with a probability of at most {pruner['alpha']:g} in all epochs."
+    )
 
 
 def _count(trials: int) -> str:

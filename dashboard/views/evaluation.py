@@ -8,7 +8,7 @@ from dashboard.charts import cutoffs
 from dashboard.files import UnreadableFile
 from dashboard.labels import MAX_CHOSEN, metric_label, plain, seen_mode, trial_colours
 from dashboard.selection import choose_several
-from dashboard.views import evaluation_ablation, evaluation_slices
+from dashboard.views import evaluation_ablation, evaluation_beyond, evaluation_slices
 from dashboard.widgets import chart, nothing, table
 
 
@@ -38,6 +38,7 @@ def _view(url: str, study_name: str) -> None:
         _cutoffs(study, values, chosen)
     try:
         evaluation_slices.show(study, rows)
+        evaluation_beyond.show(study, rows)
     except UnreadableFile as error:
         st.warning(plain(error))
     evaluation_ablation.show(url, study)
@@ -71,7 +72,9 @@ def _cutoffs(study: dict, values: pd.DataFrame, chosen: list[int]) -> None:
     st.caption(plain(f"{words} Each trial is one seed: small differences may be chance."))
     st.markdown(f"Difference to trial {chosen[0]}, the first chosen")
     relative = cutoffs.relative_to(values, chosen[0])
-    names = sorted(values["name"].unique())
+    names = sorted(
+        name for name in values["name"].unique() if values.loc[values["name"] == name, "cutoff"].nunique() > 1
+    )
     for column, name in zip(st.columns(len(names), gap="medium"), names, strict=True):
         with column:
             label = metric_label(f"valid/{name}@k", study["mask_seen"])

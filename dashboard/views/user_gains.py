@@ -8,7 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import streamlit as st
 
-from dashboard.labels import metric_label, plain
+from dashboard.beyond import MEASURES as BEYOND
+from dashboard.beyond import OF_USERS
+from dashboard.labels import metric_label, plain, seen_mode
 from dashboard.selection import choose
 from dashboard.sources import Source, users_of
 from dashboard.users import MEASURES, differences
@@ -32,10 +34,15 @@ def show(study: dict, split: str, chosen: Sequence[Source], users: pa.Table, mas
     with left:
         names = {key: f"from {one.name} to {other.name}" for key, (one, other) in pairs.items()}
         pair = choose(st.selectbox, "Compare", "pair", list(pairs), next(iter(pairs)), format_func=names.get)
-    with right:
-        measure = choose(st.selectbox, "By each user's", "by", MEASURES, MEASURES[0])
     one, other = pairs[pair]
     first, second = users_of(one), users_of(other)
+    beyond = [name for name in OF_USERS if name in first.column_names and name in second.column_names]
+    titles = {name: BEYOND[name].title for name in beyond}
+    with right:
+        options = [*MEASURES, *beyond]
+        measure = choose(
+            st.selectbox, "By each user's", "by", options, options[0], format_func=lambda one: titles.get(one, one)
+        )
     if mask is not None and not first.column("user").equals(users.column("user")):
         kept = users.column("user").filter(pa.array(mask)).combine_chunks()
         mask = pc.is_in(first.column("user"), kept).to_numpy()
@@ -47,7 +54,11 @@ def show(study: dict, split: str, chosen: Sequence[Source], users: pa.Table, mas
     for column, name in zip(st.columns(4), ("gained", "lost", "same", "mean"), strict=True):
         value = f"{summary[name]:+.5f}" if name == "mean" else f"{summary[name]:,}"
         column.metric("mean difference" if name == "mean" else name, value)
-    label = metric_label(f"{split}/{measure}", study["mask_seen"])
+    mode = seen_mode(study["mask_seen"])
+    is_beyond = measure in titles
+    label = (
+        f"{titles[measure]} · {split} · {mode}" if is_beyond else metric_label(f"{split}/{measure}", study["mask_seen"])
+    )
     st.caption(
         plain(f"{label}: {other.name} less {one.name}, {len(found.gain):,} users. Click a row to open the user.")
     )

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import cards, images, results
+from dashboard.beyond import sentence
 from dashboard.charts import user as charts
 from dashboard.labels import plain, seen_mode
 from dashboard.overlap import PERSISTENCE, divergence, rank_biased_overlap, shares
@@ -97,6 +98,8 @@ def _lists(study, split, chosen, rows, length, seen, items, picture, linked) -> 
             value = "–" if source.value is None or pd.isna(source.value) else f"{source.value:.5f}"
             st.caption(f"{plain(label)}: {value}")
             st.markdown(target_sentence(row["target_rank"], length))
+            if measures := results.list_measures(source.path):
+                st.caption(plain(sentence(row, measures["cutoff"])))
             others = elsewhere([(other, rows[other.name]) for other in chosen if other is not source], length)
             names, scores = row["items"][:length], row["scores"][:length]
             st.html(cards.recommendations(names, scores, row["target"], seen, others, items, picture, linked))

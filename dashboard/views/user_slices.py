@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import results
 from dashboard.labels import plain
 from dashboard.selection import choose
-from dashboard.users import SLICES, Categories, counts
+from dashboard.slicing import SLICES, Categories, counts
 
 ALL = "all"
 
@@ -35,7 +35,8 @@ def choose_users(study: dict, users: pa.Table) -> np.ndarray | None:
         if label != ALL:
             masks.append(categories.mask(label, len(users)))
     if missing:
-        names = " and ".join(f"“{title}”" for title in missing)
+        *others, last_title = (f"“{title}”" for title in missing)
+        names = " and ".join(filter(None, [", ".join(others), last_title]))
         st.caption(plain(f"These results are of an older version, which did not write what {names} would need."))
     if len(users) >= results.MAX_LISTED_USERS:
         st.caption(f"Counted and compared are the first {len(users):,} users; any other is found by the whole id.")

@@ -35,7 +35,7 @@ def open_page(store_url, monkeypatch):
     def page(url: str = store_url, **selections: str) -> AppTest:
         monkeypatch.setenv("ATHWE_STORE", url)
         monkeypatch.setattr(sys, "argv", ["app.py"])
-        app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60)
+        app = AppTest.from_file(str(ROOT / "dashboard" / "page.py"), default_timeout=60)
         app.query_params.update(selections)
         app.run()
         assert not app.exception, app.exception

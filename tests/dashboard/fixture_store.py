@@ -17,11 +17,14 @@ ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
+from dashboard.beyond import OF_USERS  # noqa: E402
 from tuning import schema  # noqa: E402
 from tuning.store import Finding, Store, now  # noqa: E402
 
 OBJECTIVE = "valid/ndcg@10"
 FINISHED, RUNNING, SILENT, EMPTY = "kitchen-2026.01", "kitchen-live", "kitchen-killed", "toys-just_started"
+MODELS = {RUNNING: {"model": "HM4SR"}}
+"""What a spec says of the model; older ones say nothing."""
 USERS = [f"U{number:04d}" for number in range(1, 61)]
 ITEMS = [f"I{number:03d}" for number in range(1, 81)]
 HOSTILE_TITLE = "<script>alert(1)</script> **bold** $x^2$ [link](http://example.org) :red[Pan] & 'lid'"
@@ -98,7 +101,8 @@ def _study(store: Store, folder: Path, name: str, created, asked, heartbeat=None
             "storage_path": str(folder / "storage"), "dataset_folder": str(folder / "dataset"),
             "spec_json": json.dumps(
                 {
-                    "space": space, "config": {"hidden_size": 64, "seed": 2024}, "versions": {"python": "3.11"},
+                    "space": space, "config": {"hidden_size": 64, "seed": 2024} | MODELS.get(name, {}),
+                    "versions": {"python": "3.11"},
                     "git_sha": "0123456789ab", "published": {"learning_rate": 1e-3, "moe_topk": 6},
                 }
             ),
@@ -243,10 +247,20 @@ def _write_users(path: Path, goal: float, chance: random.Random, split: str = "v
             rank = 1
         scores = sorted((chance.gauss(0, 3) for _ in ranked), reverse=True)
         known = {} if is_old else {"last_gap_seconds": gap, "target_popularity": int(target[1:]) % 31}
+        known |= {} if is_old else {name: chance.random() for name in OF_USERS[:-1]} | {OF_USERS[-1]: None}
         rows.append({"user": user, "history_end": end, "target": target, "target_rank": rank, **known,
                      "items": ranked, "scores": scores})  # fmt: skip
     path.parent.mkdir(exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=16)
+    table = pa.Table.from_pylist(rows)
+    if not is_old:
+        table = table.replace_schema_metadata({b"beyond_accuracy": json.dumps(_beyond_accuracy(rows, split))})
+    pq.write_table(table, path, row_group_size=16)
+
+
+def _beyond_accuracy(rows: list[dict], split: str) -> dict:
+    means = {f"{name}@10": sum(row[name] for row in rows) / len(rows) for name in OF_USERS[:-1]}
+    measures = {"coverage@10": 0.6, "gini@10": 0.7} | means | {f"{OF_USERS[-1]}@10": None}
+    return {"split": split, "mask_seen": False, "cutoff": 10, "measures": measures}
 
 
 def _diagnostics(params: dict, chance: random.Random) -> dict:

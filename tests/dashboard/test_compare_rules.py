@@ -7,7 +7,7 @@ import pytest
 from dashboard import pareto, space
 from dashboard.charts import contour, history, slices
 from dashboard.views.compare_difference import parameters_table
-from dashboard.views.compare_pruner import SAFE, UNKNOWN, UNSAFE, audited_table, rung_table, verdict
+from dashboard.views.compare_pruner import SAFE, UNKNOWN, UNSAFE, audited_table, racing_rule, rung_table, verdict
 from tuning.findings.pareto import pareto_set
 
 BOTH = {"ndcg": "maximize", "seconds": "minimize"}
@@ -230,3 +230,11 @@ def test_a_difference_shows_what_differs_and_nothing_else():
         ["method", "a", "b", ""],
         ["new", "–", "True", ""],
     ]
+
+
+def test_a_race_is_explained_and_another_pruner_is_not():
+    pruner = {"name": "racing", "alpha": 0.1, "race_users": 2000, "grace_epochs": None}
+    spec = {"settings": {"pruner": pruner}, "config": {"epochs": 20}}
+    said = racing_rule(spec, "NDCG@10")
+    assert said is not None and "after every epoch from 4 on" in said and "at most 0.1 in" in said
+    assert racing_rule({"settings": {"pruner": {"name": "asha"}}}, "NDCG@10") is None

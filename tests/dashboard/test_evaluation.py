@@ -8,8 +8,9 @@ from fixture_store import FINISHED
 
 from dashboard.charts import cutoffs
 from dashboard.charts.by_slice import by_slice
+from dashboard.slicing import TITLES
 from dashboard.views.evaluation import at_best_epoch, cutoffs_table
-from dashboard.views.evaluation_slices import slice_means
+from dashboard.views.evaluation_slices import is_worst, members_of, slice_means
 from dashboard.views.trial import parameters_table
 
 TRIALS = pd.DataFrame({"trial_id": ["s.3", "s.1"], "number": [3, 1], "best_epoch": pd.array([2, 1], dtype="Int64")})
@@ -58,20 +59,22 @@ def test_nothing_is_measured_against_a_missing_or_zero_value():
 
 def test_a_slice_has_the_mean_over_its_users_and_how_many_they_are():
     users = {3: pa.table({"target_rank": [1, 3, 1, 100]}), 1: pa.table({"target_rank": [2, 1]})}
-    bins = {3: np.array([2, 0, 0, 0]), 1: np.array([0, 0])}
-    found = slice_means(users, bins, ("short", "middle", "long"), "recall@10")
+    cut = {3: {"short": np.array([1, 2, 3]), "long": np.array([0])}, 1: {"short": np.array([0, 1])}}
+    found = slice_means(users, cut, "recall@10")
     assert found[["slice", "users", "trial", "mean"]].values.tolist() == [
         ["short", 3, 3, pytest.approx(2 / 3)], ["short", 2, 1, 1.0], ["long", 1, 3, 1.0],
     ]  # fmt: skip
     assert found["margin"][0] == pytest.approx(1.96 * np.std([1, 1, 0], ddof=1) / 3**0.5)
     assert found["margin"][1] == 0 and np.isnan(found["margin"][2])
+    found["worst"] = is_worst(found, {3: 2, 1: 3})
+    assert found["worst"].tolist() == [True, False, False]
     figure = by_slice(found, "recall@10", {3: "trial 3", 1: "trial 1"}, {3: "#111111", 1: "#222222"})
     assert {bar.name: list(bar.x) for bar in figure.data}["trial 3"] == ["short<br>3 users", "long<br>1 users"]
 
 
 def test_slices_follow_the_url_and_say_where_users_are_few(open_page):
     app = open_page(view="evaluation", study=FINISHED, trials="0,3", slice="Last time gap", by="recall@10")
-    frame = app.dataframe[1].value
+    frame = app.dataframe[2].value
     assert "recall@10 · valid · seen items kept" in frame and set(frame["trial"]) == {0, 3}
     assert frame.groupby("trial")["users"].sum().nunique() == 1
     assert any("too few to tell" in caption.value for caption in app.caption)
@@ -103,3 +106,30 @@ def test_a_trial_says_how_it_was_run(open_page):
     assert facts["training, an epoch"] == "31.00 s" and facts["epochs"] == "12"
     versions = app.dataframe[-1].value.set_index("fact")["value"]
     assert versions["git"].startswith("0123456789ab") and versions["python"] == "3.11"
+
+
+def test_the_lowest_of_equal_slices_is_the_first_and_a_slice_without_enough_users_is_none():
+    means = pd.DataFrame({"trial": [0, 0, 0, 1], "users": [9, 20, 20, 5], "mean": [0.0, 0.1, 0.1, 0.3]})
+    assert is_worst(means, {0: 10, 1: 10}).tolist() == [False, True, False, False]
+
+
+def test_trials_with_the_same_users_share_their_slices():
+    one = pa.table({"user": ["a", "b"], "target_rank": [1, 2], "history_end": [3, 60]})
+    other = one.set_column(1, "target_rank", pa.array([5, 6]))
+    fewer = one.slice(1)
+    found = members_of({0: one, 1: other, 2: fewer}, None)
+    assert found[1] is found[0] and found[2] is not found[0]
+    assert {label: rows.tolist() for label, rows in found[2]["length"].items()} == {"over 50": [0]}
+
+
+@pytest.mark.parametrize("title", TITLES.values())
+def test_every_family_is_shown_with_its_users_and_the_worst_slice_is_marked(open_page, title):
+    app = open_page(view="evaluation", study=FINISHED, trials="0,3", slice=title)
+    label = "ndcg@10 · valid · seen items kept"
+    worst, frame = app.dataframe[1].value, app.dataframe[2].value
+    assert worst["trial"].tolist() == [0, 3] and (worst["users"] >= 6).all()  # a tenth of 60 users
+    assert (frame["users"] > 0).all() and frame.groupby("trial")["worst"].sum().le(1).all()
+    for trial, rows in frame[frame["users"] >= 6].groupby("trial"):
+        lowest = rows[label].min()
+        assert rows[rows["worst"]][label].tolist() == [lowest]
+        assert worst[worst["trial"] == trial][label].item() <= lowest

@@ -31,7 +31,7 @@ def html(app) -> str:
 
 def test_the_page_listens_on_this_machine_only_wherever_it_is_started():
     settings = tomllib.loads((ROOT / "dashboard" / ".streamlit" / "config.toml").read_text())
-    assert settings["server"] == {"address": "127.0.0.1", "headless": True}
+    assert settings["server"] == {"address": "127.0.0.1", "headless": True, "fileWatcherType": "none"}
     assert settings["browser"]["gatherUsageStats"] is False
     assert settings["runner"]["magicEnabled"] is False, "a bare text in a script would show up on the page"
 
@@ -42,7 +42,7 @@ def test_the_dashboard_loads_nothing_of_the_search(tmp_path):
         "import dashboard.views.studies, dashboard.views.compare, dashboard.views.trial, dashboard.views.user;"
         "found = {name.partition('.')[0] for name in sys.modules};"
         "print(sorted(found & {'torch', 'ray', 'optuna', 'athwe', 'sklearn'}),"
-        "sorted(name for name in sys.modules if name.startswith('tuning.')))"
+        "sorted({'.'.join(name.split('.')[:2]) for name in sys.modules if name.startswith('tuning.')}))"
     )
     command = [sys.executable, "-c", code, str(ROOT)]
     printed = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True).stdout
@@ -51,7 +51,12 @@ def test_the_dashboard_loads_nothing_of_the_search(tmp_path):
 
 def test_the_page_runs_without_installation(store_url, tmp_path):
     """As Streamlit starts it: the script's own folder is on the path, the one above is not."""
-    code = "import runpy, sys; sys.path[:0] = [sys.argv[1]]; sys.argv[1:] = []; runpy.run_path(sys.path[0] + '/app.py')"
+    code = (
+        "import runpy, sys; folder = sys.argv[1]; sys.path[:0] = [folder]; sys.argv[1:] = [];"
+        "runpy.run_path(folder + '/app.py')['warm_up']();"
+        "assert 'dashboard.views.user' in sys.modules;"
+        "runpy.run_path(folder + '/page.py')"
+    )
     environment = os.environ | {"ATHWE_STORE": store_url}
     environment.pop("PYTHONPATH", None)
     command = [sys.executable, "-I", "-c", code, str(ROOT / "dashboard")]
@@ -74,9 +79,16 @@ def test_the_list_shows_every_study_with_state_progress_and_best_value(open_page
     assert frame["state"].to_dict() == {
         FINISHED: "■ ended", RUNNING: "▶ running", SILENT: "? silent", EMPTY: "▶ running",
     }  # fmt: skip
+    assert (frame.loc[RUNNING, "model"], frame.loc[FINISHED, "model"]) == ("HM4SR", "ATHWE")
     assert frame.loc[FINISHED, "progress"] == 100
     assert 0.03 < frame.loc[FINISHED, "best value"] < 0.06
     assert frame.loc[SILENT, "objective"] == "ndcg@10 · valid · seen items removed"
+
+
+@pytest.mark.parametrize(("study", "model"), [(RUNNING, "HM4SR"), (FINISHED, "ATHWE")])
+def test_a_study_and_its_trials_name_their_model(open_page, study, model):
+    assert f"{model} on kitchen" in texts(open_page(study=study))
+    assert f"Model: {model} · value: ndcg@10" in texts(open_page(view="trial", study=study))
 
 
 def test_a_silent_search_says_how_to_go_on(open_page):

@@ -88,7 +88,9 @@ def test_slices_nobody_is_in_say_so(open_page):
 
 def test_results_of_an_older_version_say_which_slices_they_lack(open_page):
     app = open_page(view="users", study=SILENT, user="U0005")
-    assert "did not write what “Last time gap” and “Target in training” would need" in texts(app).replace("\\", "")
+    assert "did not write what “Last time gap”, “Target in training” and “Cold items” would need" in texts(app).replace(
+        "\\", ""
+    )
     assert {box.key for box in app.selectbox} >= {"length", "category"} and "gap" not in {b.key for b in app.selectbox}
     assert html(app).count('class="history"') == 1
 

@@ -62,7 +62,7 @@ def test_a_link_may_say_anything_and_opens_nothing(open_page, opened, view, valu
     app = open_page(**dict.fromkeys(NAMES, value), view=view, study=FINISHED)
     assert app.title[0].value == view.capitalize()
     assert not app.error
-    assert any(path.endswith("app.py") for path in opened), "nothing was watched"
+    assert any(path.endswith("page.py") for path in opened), "nothing was watched"
     assert not [path for path in opened if value in path or "passwd" in path or "127.0.0.1" in path or "s3:" in path]
 
 
@@ -127,7 +127,7 @@ def ask(server: Server, path: str, method: str = "GET", headers: dict | None = N
 @pytest.mark.parametrize("path", ["{}", "../" * 12 + "{}", "..%2f" * 12 + "{}", "%2e%2e/" * 12 + "{}", "/{}", "%2f{}"])
 def test_no_file_is_served_but_those_of_the_page(server, folder, path):
     own = Path(__file__).resolve()
-    for secret in (own, own.parents[2] / "dashboard" / "app.py"):
+    for secret in (own, own.parents[2] / "dashboard" / "app.py", own.parents[2] / "dashboard" / "page.py"):
         target = str(secret).lstrip("/")
         _, _, content = ask(server, f"/{folder}{path.format(target)}")
         assert secret.read_bytes()[:60] not in content

@@ -5,7 +5,8 @@ import pyarrow as pa
 import pytest
 
 from athwe.evaluation import metrics
-from dashboard.users import SLICES, Categories, counts, differences, measure
+from dashboard.slicing import SLICES, Categories, counts
+from dashboard.users import differences, measure
 
 ONE = pa.table(
     {
@@ -62,7 +63,8 @@ def test_nobody_in_common_is_no_error():
 
 
 @pytest.mark.parametrize(
-    ("name", "bins"), [("length", [0, 0, 1, 4, 2]), ("gap", [0, 0, 1, 3, 6]), ("popularity", [0, 1, 1, 2, 4])]
+    ("name", "bins"),
+    [("length", [0, 0, 1, 4, 2]), ("gap", [0, 0, 1, 3, 6]), ("popularity", [0, 1, 1, 2, 4]), ("cold", [0, 0, 0, 1, 1])],
 )
 def test_each_user_is_in_one_bin_of_a_slice(name, bins):
     slices = SLICES[name]

@@ -10,7 +10,8 @@ from ray.tune.schedulers import TrialScheduler
 
 from athwe.config import Config
 from tuning.planning.spec import SearchSettings, Spec
-from tuning.pruning.pruner import AuditedASHA, make_scheduler
+from tuning.pruning.audited import Audited
+from tuning.pruning.pruner import make_scheduler
 from tuning.schema import COMPLETE, PRUNED, REPORTED_SECONDS
 from tuning.store import Store
 
@@ -59,7 +60,7 @@ def search(store: Store, spec: Spec, curves: Sequence[Sequence[float]], is_old: 
     """
     create(store, spec)
     scheduler = make_scheduler(spec)
-    verdicts = scheduler.verdicts if isinstance(scheduler, AuditedASHA) else {}
+    verdicts = scheduler.verdicts if isinstance(scheduler, Audited) else {}
     clock = 0.0
     for number, curve in enumerate(curves):
         params = {"beta": 0.2 if number == 0 else number / 100, "hidden_act": "gelu"}

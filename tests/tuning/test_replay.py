@@ -24,7 +24,7 @@ def url(tmp_path: Path) -> str:
 def test_the_first_line_says_whether_the_replay_can_be_trusted(url: str, capsys: pytest.CaptureFixture[str]):
     assert main(["--study", "study", "--store", url]) == 0
     first = capsys.readouterr().out.splitlines()[0]
-    assert first == ("replaying study (reduction factor 3, first rung in epoch 1): the stored verdict for 5/5 trials")
+    assert first == ("replaying study (asha, factor 3, first rung in epoch 1): the stored verdict for 5/5 trials")
 
 
 def test_the_table_says_what_was_saved_and_lost(url: str, capsys: pytest.CaptureFixture[str]):
@@ -32,7 +32,15 @@ def test_the_table_says_what_was_saved_and_lost(url: str, capsys: pytest.Capture
     out = capsys.readouterr().out
     assert out.startswith("free had no pruner: what becomes of its 3 trials is known")
     row = next(line for line in out.splitlines() if line.startswith("│"))
-    assert [cell.strip() for cell in row.strip("│").split("│")] == ["3", "1", "1", "8 (30%)", "16 (30%)", "–", "0.0000"]
+    assert [cell.strip() for cell in row.strip("│").split("│")] == [
+        "asha, factor 3",
+        "1",
+        "1",
+        "8 (30%)",
+        "16 (30%)",
+        "–",
+        "0.0000",
+    ]
 
 
 def test_json_is_one_line_with_every_setting(url: str, capsys: pytest.CaptureFixture[str]):
@@ -58,6 +66,11 @@ def test_json_is_one_line_with_every_setting(url: str, capsys: pytest.CaptureFix
         (["--study", "study", "--grace-epochs", "10"], "--grace-epochs takes up to 9, the epochs of a trial, got 10"),
         (["--study", "study", "--reduction-factor", "1"], "expected a number above 1, got '1'"),
         (["--study", "study", "--reduction-factor", "nan"], "expected a number above 1, got 'nan'"),
+        (
+            ["--study", "study", "--pruner", "racing"],
+            "study 'study' has not every epoch's ranks of users: racing cannot",
+        ),
+        (["--study", "study", "--alpha", "1"], "expected a number between 0 and 1, got '1'"),
         ([], "the following arguments are required: --study"),
     ],
 )
@@ -72,3 +85,14 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path, capsys: pytest.Ca
     assert main(["--study", "s", "--store", f"sqlite:///{tmp_path}/none.db"]) == 2
     assert "there is no store at" in capsys.readouterr().err
     assert not (tmp_path / "none.db").exists()
+
+
+def test_orders_say_what_is_luck(url: str, capsys: pytest.CaptureFixture[str]):
+    flags = ["--study", "free", "--store", url, "--reduction-factor", "3", "--grace-epochs", "1", "--orders", "8"]
+    assert main([*flags, "--json"]) == 0
+    (setting,) = json.loads(capsys.readouterr().out)["settings"]
+    # Trial 0 is the first in every order: then the better one goes on and the worst is given up, whoever comes first.
+    assert [one["given_up"] for one in setting["orders"]] == [1] * 8
+    assert main(flags) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("│"))
+    assert [cell.strip() for cell in row.strip("│").split("│")][2] == "19.0 (19 to 19)"

@@ -93,7 +93,7 @@ def check_dashboard(store_url: str) -> None:
         "    print(app.title[0].value)\n"
     )
     environment = {**os.environ, "ATHWE_STORE": store_url}
-    command = [sys.executable, "-c", script, str(ROOT / "dashboard" / "app.py")]
+    command = [sys.executable, "-c", script, str(ROOT / "dashboard" / "page.py")]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["Studies", "Compare", "Trial", "Evaluation", "Users", *["Compare"] * 6]

@@ -14,20 +14,23 @@ from optuna import Study
 from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
 from optuna.trial import TrialState
 
+from athwe.config import worst_slice_key
 from tuning.books.driver import Heartbeat
 from tuning.books.record import TrialRecord
 from tuning.books.writes import WriteQueue
 from tuning.files.disk import Disk
 from tuning.files.results import copy_results
 from tuning.files.retention import ancestors
-from tuning.planning.limits import broken, excesses
+from tuning.planning.limits import broken, excesses, fallen_short, shortfall
 from tuning.planning.spec import Limits
 from tuning.schema import (
     CANCELLED,
+    COMPLETE,
     CUT_OFF,
     FAIL,
     INVALID,
     MEMORY_BYTES,
+    OVER_LIMIT,
     PARAMETERS,
     PRUNED,
     REPORTED_SECONDS,
@@ -36,6 +39,7 @@ from tuning.schema import (
 )
 from tuning.store import Store, now
 from tuning.training.endings import Ending
+from tuning.user_ranks import USER_RANKS
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +63,7 @@ class Journal:
         self._tables = study._storage
         self._study_id = study._study_id
         self._objectives = list(objectives)
+        self._worst_slice = worst_slice_key(self._objectives[0])
         self._disk = disk
         self._limits = limits or Limits()
         self._writes = WriteQueue(heartbeat)
@@ -90,6 +95,8 @@ class Journal:
                 record.epoch_seconds = {0: row["value"]}
             elif row["name"] == PARAMETERS:
                 record.parameters = int(row["value"])
+            elif row["name"] == self._worst_slice and record.best_epoch is not None:
+                record.worst_slices = {record.best_epoch: row["value"]}
         wanted = {*awaited, *(earlier for number in awaited for earlier in ancestors(self.records, number))}
         for number, record in self.records.items():
             if number not in wanted and record.state != RUNNING and record.reason not in CUT_OFF:
@@ -136,14 +143,18 @@ class Journal:
             self._save(number, started_at=record.started_at)
 
     def reported(self, number: int, result: Mapping[str, Any]) -> None:
-        """An epoch ended: `epoch`, `best_epoch`, `best_value` and metrics keyed `<split>/<name>`."""
+        """An epoch ended: `epoch`, `best_epoch`, `best_value`, metrics keyed `<split>/<name>`, perhaps ranks."""
         record, epoch = self.records[number], int(result["epoch"])
         metrics = {key: value for key, value in result.items() if "/" in key and isinstance(value, int | float)}
         metrics[REPORTED_SECONDS] = (now() - self._created_at).total_seconds()
         record.epoch, record.value = epoch, metrics.get(self._objectives[0])
         self._cost(record, result)
         record.best_epoch, record.best_value = result["best_epoch"], result["best_value"]
+        if self._worst_slice in metrics:
+            record.worst_slices[epoch] = metrics[self._worst_slice]
         self._write(lambda: self._store.save_metrics(self.trial_id(number), epoch, metrics))
+        if (ranks := result.get(USER_RANKS)) is not None:
+            self._write(lambda: self._store.save_user_ranks(self.trial_id(number), epoch, ranks))
         self._save(number, best_epoch=record.best_epoch, value=record.best_value)
         if record.value is not None and math.isfinite(record.value):
             value = float(record.value)
@@ -155,6 +166,10 @@ class Journal:
         self._cost(record, result)
         record.over_limit = broken(self._limits, record.train_seconds, record.memory_bytes)
         return record.over_limit is not None
+
+    def falls_short(self, number: int) -> str | None:
+        """What a trial that came to its own end lacks, in words; nothing is known of one that was stopped before."""
+        return fallen_short(self._limits, self.records[number].worst_slice)
 
     def given_up(self, number: int, epoch: int) -> None:
         """The pruner gave a trial up in this epoch, which trains on all the same, to be audited."""
@@ -178,7 +193,8 @@ class Journal:
         value = None if ending.state == FAIL else record.best_value
         if ending.state == PRUNED and ending.reason is None:
             record.pruned_epoch = record.epoch
-        values = record.costs | ({} if value is None else {self._objectives[0]: float(value)})
+        worst = {} if record.worst_slice is None else {self._worst_slice: record.worst_slice}
+        values = record.costs | worst | ({} if value is None else {self._objectives[0]: float(value)})
         if value is not None:
             self._write(lambda: self._store.save_values(self.trial_id(number), values))
         self._write(lambda: self._tell(number, ending, values))
@@ -252,9 +268,12 @@ class Journal:
 
     def _tell_epochs(self, old: int, new: int) -> None:
         """Tell Optuna the epochs that a trial has from the one it goes on with; those past the checkpoint run again."""
-        seconds = self._store.metrics([self.trial_id(new)], "train", ["seconds"])
-        for epoch, value in zip(seconds["epoch"].tolist(), seconds["value"].tolist(), strict=True):
-            self.records[new].epoch_seconds.setdefault(epoch, value)
+        record = self.records[new]
+        for key, known in (("train/seconds", record.epoch_seconds), (self._worst_slice, record.worst_slices)):
+            split, _, name = key.partition("/")
+            rows = self._store.metrics([self.trial_id(new)], split, [name])
+            for epoch, value in zip(rows["epoch"].tolist(), rows["value"].tolist(), strict=True):
+                known.setdefault(epoch, value)
         for epoch, value in self._tables.get_trial(self._key(old)).intermediate_values.items():
             self._tables.set_trial_intermediate_value(self._key(new), epoch, value)
 
@@ -272,7 +291,10 @@ class Journal:
             self._tables.set_trial_user_attr(key, "error", ending.error.splitlines()[-1][:500])
         if ending.state != FAIL:
             record = self.records[number]
-            for name, excess in excesses(self._limits, record.train_seconds, record.memory_bytes).items():
+            found = excesses(self._limits, record.train_seconds, record.memory_bytes)
+            if ending.state == COMPLETE or (ending.reason == OVER_LIMIT and not record.over_limit):  # at its own end
+                found |= shortfall(self._limits, record.worst_slice)
+            for name, excess in found.items():
                 self._tables.set_trial_system_attr(key, f"{_CONSTRAINTS_KEY}:{name}", excess)
         told = [values[name] for name in self._objectives if name in values]
         is_whole = ending.state != FAIL and len(told) == len(self._objectives)

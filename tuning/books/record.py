@@ -36,6 +36,8 @@ class TrialRecord:
     """Where the pruner gave it up. A trial that is not PRUNED went on to be audited."""
     epoch_seconds: dict[int, float] = field(default_factory=dict)
     """Training time of each epoch."""
+    worst_slices: dict[int, float] = field(default_factory=dict)
+    """The objective over the slice of users that is served worst, by validated epoch."""
     memory_bytes: float = 0.0
     parameters: int | None = None
     """How many numbers the model learns."""
@@ -46,6 +48,11 @@ class TrialRecord:
     def train_seconds(self) -> float:
         """Of all epochs, those of the trial it goes on with included."""
         return sum(self.epoch_seconds.values())
+
+    @property
+    def worst_slice(self) -> float | None:
+        """That of its best epoch, which the first objective chooses."""
+        return self.worst_slices.get(self.best_epoch or 0)
 
     @property
     def costs(self) -> dict[str, float]:

@@ -11,6 +11,7 @@ from tuning.books.journal import Journal
 from tuning.driving.progress import Progress
 from tuning.schema import STORAGE_FULL
 from tuning.training.endings import Ending, ending_of, failure_of
+from tuning.user_ranks import USER_RANKS
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ def _never_raises(hook: Callable[..., None]) -> Callable[..., None]:
 
 def _forget_statistics(trial: Any) -> None:
     """Ray keeps the means of every metric of every trial, two thirds of what a trial adds to the driver's memory."""
+    (trial.last_result or {}).pop(USER_RANKS, None)
     trial.run_metadata.metric_analysis.clear()
     trial.run_metadata.metric_n_steps.clear()
 
@@ -69,6 +71,8 @@ class SearchCallback(tune.Callback):
             self._stopped.add(number)
         if "epoch" in result:
             self._journal.reported(number, result)
+        if not result.get("done"):  # the pruner has seen the ranks, at the trial's end it sees its last ones again
+            result.pop(USER_RANKS, None)
         if number in self._verdicts and not result.get("done"):
             self._journal.given_up(number, self._verdicts[number])
 
@@ -82,8 +86,9 @@ class SearchCallback(tune.Callback):
         """The trial ended by itself or was stopped by the scheduler."""
         number = trial.config["number"]
         record = self._journal.records[number]
-        stopped = number in self._stopped
-        self._ended(number, ending_of(trial.last_result or {}, record.best_value, stopped, record.over_limit))
+        stopped, last = number in self._stopped, trial.last_result or {}
+        broken = record.over_limit or (self._journal.falls_short(number) if last.get("finished") else None)
+        self._ended(number, ending_of(last, record.best_value, stopped, broken))
         _forget_statistics(trial)
 
     @_never_raises

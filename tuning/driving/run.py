@@ -22,7 +22,8 @@ from tuning.files.results import ray_name
 from tuning.files.storage import Storage, is_full
 from tuning.planning.spec import Spec
 from tuning.proposing.sampler import OptunaSearcher
-from tuning.pruning.pruner import AuditedASHA, Report, make_scheduler, replay
+from tuning.pruning.audited import Audited
+from tuning.pruning.pruner import Report, make_scheduler, replay
 from tuning.store import now
 from tuning.training.trial import TrialSetting, TrialWorker
 
@@ -111,12 +112,20 @@ def run_trials(
     """
     worker = tune.with_parameters(
         trainable,
-        setting=TrialSetting(dataset, spec.config, spec.study, storage, spec.trial_timeout_seconds, DRIVER.split()[-1]),
+        setting=TrialSetting(
+            dataset,
+            spec.config,
+            spec.study,
+            storage,
+            spec.trial_timeout_seconds,
+            DRIVER.split()[-1],
+            spec.settings.pruner.race_users,
+        ),
         cores=spec.cpus_per_trial,
     )
     scheduler = make_scheduler(spec)
     verdicts: dict[int, int] = {}
-    if isinstance(scheduler, AuditedASHA):
+    if isinstance(scheduler, Audited):
         replay(scheduler, spec.objective, earlier)
         verdicts = scheduler.verdicts
     tuner = tune.Tuner(

@@ -130,8 +130,12 @@ def print_findings(console: Console, store: Store, spec: Spec) -> dict[str, Any]
     pareto = pareto_of(store, spec.study, spec.objectives)
     print_pareto(console, pareto, spec.objectives)
     found = audit_of(store, spec)
-    ties = tie_lines(store, spec)
-    for line in [*(audit_lines(found, spec.objective) if found else []), *ties]:
+    pruner = spec.settings.pruner
+    rule = [
+        f"racing: over the same users (at most {pruner.race_users}), after every epoch, alpha {pruner.alpha:g} a trial"
+    ]
+    lines = (rule if pruner.name == "racing" else []) + audit_lines(found, spec.objective) if found else []
+    for line in [*lines, *tie_lines(store, spec)]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     points = [{"trial": number, "values": values} for number, values in pareto.items()]
     return {"pareto": points} if len(spec.objectives) > 1 else {}

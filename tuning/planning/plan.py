@@ -8,6 +8,7 @@ from athwe.config import Config
 from athwe.config_files import load_config, model_asked_for, published_config
 from athwe.data import Dataset, load_dataset
 from athwe.errors import AthweError
+from athwe.model.registry import modalities_for
 from tuning.errors import SearchError
 from tuning.nodes.provenance import git_sha, hardware, package_versions
 from tuning.planning.inert import inert_parameters, labelled_items
@@ -17,8 +18,9 @@ from tuning.store import Store
 DEFAULT_DATASET = "demo"
 PATHS = ("config", "search_space", "dataset_root")
 STUDY_FLAGS = (
-    *("dataset", "model", *PATHS, "set", "trials", "epochs", "time_budget", "trial_timeout", "also_minimize"),
-    *("concurrency", "cpus_per_trial", "gpus_per_trial", "sampler", "pruner", "audit_share", "seed"),
+    *("dataset", "model", *PATHS, "set", "trials", "epochs", "time_budget", "trial_timeout"),
+    *("also_maximize", "also_minimize", "least_worst_slice"),
+    *("concurrency", "cpus_per_trial", "gpus_per_trial", "sampler", "pruner", "audit_share", "alpha", "seed"),
     *("keep_models", "disk_budget", "most_memory_gigabytes", "most_train_seconds", "log_to"),
 )
 """Flags that say what a study is; they are stored, so that `--resume --study NAME` needs no other."""
@@ -72,7 +74,9 @@ def make_plan(flags: Mapping[str, Any]) -> Plan:
     overrides += [f"{key}={flags[key]}" for key in ("epochs", "seed") if flags.get(key) is not None]
     config = load_config(name, files=files, overrides=overrides)
     settings.space.check(config)
+    settings.pruner.require_users(config.valid_key)
     dataset = load_dataset(name, flags.get("dataset_root"), config).sealed()  # nothing of a search can read test
+    modalities_for(config, dataset)  # refuses here what every trial would fail for
     space = settings.space.without(inert_parameters(config, dataset, settings.space.root.keys()))
     space = space.with_n_clusters_at_most(labelled_items(dataset)).including(config)
     space.check(config)

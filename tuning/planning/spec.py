@@ -11,8 +11,9 @@ from pydantic import Field, ValidationError, field_validator
 from athwe.config import Config
 from athwe.config_files import default_config_root, read_yaml, suggestion
 from athwe.errors import ConfigError
+from athwe.evaluation.metrics import METRICS
 from athwe.model_keys import MODEL_NAMES
-from tuning.choices import Cost, PrunerName, SamplerName
+from tuning.choices import Cost, Gain, PrunerName, SamplerName
 from tuning.planning.space import SearchSpace, Section
 from tuning.store import now
 
@@ -35,12 +36,31 @@ class PrunerSettings(Section):
 
     name: PrunerName = "asha"
     reduction_factor: Annotated[float, Field(gt=1)] = 3
-    """One in this many trials goes on past each rung."""
+    """Of asha: one in this many trials goes on past each rung."""
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """Of racing: how probable it may be, over all its epochs, that a trial is stopped though none is better."""
+    race_users: Annotated[int, Field(ge=0)] = 2000
+    """Most users whose validation ranks are kept of every epoch, whatever the pruner, so that racing can be asked for
+    or replayed. 0 keeps none."""
     grace_epochs: Positive | None = None
     """First rung, in epochs. None: a fifth of the epochs, at least one."""
     audit_share: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Share of the trials to be pruned that train to their end all the same, so that the pruner can be judged. The
     first of a study is always among them, unless the share is 0."""
+
+    def require_users(self, objective: str) -> None:
+        """See that racing can be done.
+
+        Raises:
+            ConfigError: no user's ranks are kept, or the objective is no mean over users of what their ranks give.
+        """
+        if self.name != "racing":
+            return
+        if not self.race_users:
+            raise ConfigError("pruner.race_users is 0, and racing compares users: give such as 2000, or --pruner asha")
+        if objective.removeprefix("valid/").partition("@")[0] not in METRICS:
+            names = ", ".join(METRICS)
+            raise ConfigError(f"racing compares users by {names}, the objective is {objective}: give --pruner asha")
 
     def first_rung(self, epochs: int) -> int:
         """The epoch before which no trial is pruned, 1-based."""
@@ -48,12 +68,17 @@ class PrunerSettings(Section):
 
 
 class Limits(Section):
-    """What a trial may need. One that needs more is stopped, and the sampler learns that it cannot be had."""
+    """What a trial may need, and what it has to bring. One that breaks a limit is infeasible, which the sampler learns.
+
+    A trial that needs too much is stopped; what it brings is judged at its end, by its best epoch.
+    """
 
     memory_gigabytes: Annotated[float, Field(gt=0)] | None = None
     """Most memory of its worker, GPU memory where it trains on one, 10⁹ bytes."""
     train_seconds: Annotated[float, Field(gt=0)] | None = None
     """Longest training, in seconds."""
+    worst_slice: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Least value of the objective over the slice of users that is served worst."""
 
 
 class SearchSettings(Section):
@@ -63,8 +88,10 @@ class SearchSettings(Section):
     """Metric to optimise, such as valid/ndcg@10. None: the config's valid_metric."""
     direction: Literal["maximize", "minimize"] | None = None
     """None: as the config's valid_metric_bigger says."""
-    also_minimize: tuple[Cost, ...] = ()
+    also_maximize: tuple[Gain, ...] = ()
     """Further objectives. The pruner goes by the first objective."""
+    also_minimize: tuple[Cost, ...] = ()
+    """Further objectives, after those."""
     trials: Positive = 32
     """Finished trials asked for."""
     limits: Limits = Limits()
@@ -106,13 +133,16 @@ class SearchSettings(Section):
 
 _FLAGS: dict[str, tuple[str | None, str]] = {
     "trials": (None, "trials"),
+    "also_maximize": (None, "also_maximize"),
     "also_minimize": (None, "also_minimize"),
     "keep_models": (None, "keep_models"),
     "sampler": ("sampler", "name"),
     "pruner": ("pruner", "name"),
     "audit_share": ("pruner", "audit_share"),
+    "alpha": ("pruner", "alpha"),
     "most_memory_gigabytes": ("limits", "memory_gigabytes"),
     "most_train_seconds": ("limits", "train_seconds"),
+    "least_worst_slice": ("limits", "worst_slice"),
 }
 """Where the value of a flag goes: section and field of the settings."""
 
@@ -158,7 +188,14 @@ class Spec(Section):
     @property
     def objectives(self) -> dict[str, str]:
         """Every objective with its direction, the one that prunes first."""
-        return {self.objective: self.direction} | dict.fromkeys(self.settings.also_minimize, "minimize")
+        costs = dict.fromkeys(self.settings.also_minimize, "minimize")
+        return {self.objective: self.direction} | dict.fromkeys(self.gains, "maximize") | costs
+
+    @property
+    def gains(self) -> tuple[str, ...]:
+        """The reported keys that are maximised beside the first objective."""
+        keys: dict[Gain, str] = {"worst_slice": self.config.worst_slice_key}
+        return tuple(keys[name] for name in self.settings.also_maximize)
 
     def difference(self, other: "Spec") -> str | None:
         """The first thing in which the two would not be the same study, or None.

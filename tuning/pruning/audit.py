@@ -1,16 +1,20 @@
 """Was early stopping safe? What the trials that were finished all the same say of the pruner's verdicts."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from tuning.planning.spec import Spec
-from tuning.pruning.pruner import AuditedASHA, make_scheduler
+from tuning.pruning.audited import Audited
+from tuning.pruning.pruner import make_scheduler
 from tuning.pruning.trained import Trained, trained_trials
 from tuning.schema import COMPLETE
 from tuning.store import Store
 
+MOST_SAID = 6
+"""Rungs of which the summary speaks."""
 FEWEST = 3
 """Trials from which on anything is said of a rank correlation."""
 
@@ -69,7 +73,7 @@ def audit(trials: Iterable[Trained], rung_epochs: Sequence[int], maximize: bool)
 def audit_of(store: Store, spec: Spec) -> PrunerAudit | None:
     """The audit of a stored study; None where it had no pruner."""
     scheduler = make_scheduler(spec)
-    if not isinstance(scheduler, AuditedASHA):
+    if not isinstance(scheduler, Audited):
         return None
     trials = trained_trials(store, spec.study, spec.objective)
     return audit(trials, scheduler.rung_epochs, spec.direction == "maximize")
@@ -86,7 +90,8 @@ def audit_lines(found: PrunerAudit, objective: str) -> list[str]:
     """The audit in words, which say how little few trials say."""
     lines = [f"pruner: {_verdicts(found, objective)}"]
     if found.given_up and found.rungs:
-        rungs = ", ".join(_rung_text(rung) for rung in found.rungs)
+        step = math.ceil(len(found.rungs) / MOST_SAID)  # a race has one an epoch
+        rungs = ", ".join(_rung_text(rung) for rung in found.rungs[::step])
         lines.append(f"rank correlation of an epoch's value with the final one: {rungs}")
     return lines
 

@@ -1,86 +1,18 @@
-"""Which trial trains on: ASHA, apart from the configuration at hand and from trials that are to judge ASHA itself."""
+"""Which trial trains on: the pruner of a study, and the reports from which it can be built again."""
 
-import math
-import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
+from ray.tune.schedulers import FIFOScheduler
 
 from tuning.planning.spec import Spec
-
-EPOCH = "epoch"
-_EARLIER = "earlier-{}"
-"""Name on the rungs of a trial of an earlier driver."""
-
-
-@dataclass(frozen=True)
-class Audit:
-    """Of the trials that the pruner gives up, which train to their end all the same."""
-
-    share: float
-    """0 to 1. Unless it is 0, the first one of a study is always among them."""
-    seed: int
-
-    def wants(self, number: int, is_first: bool) -> bool:
-        """Whether a trial is to be finished; the same answer for the same trial, so that a replay agrees."""
-        drawn = random.Random(f"{self.seed} {number}").random() < self.share
-        return self.share > 0 and (is_first or drawn)
-
-
-class AuditedASHA(ASHAScheduler):
-    """ASHA that lets two kinds of trials train to their end against its own verdict.
-
-    One is the configuration at hand, so that every other can be compared with it. It is known by its parameters, since
-    it has another number where it goes on after its driver died, and counts on the rungs like any trial. The others are
-    audited: they show what stopping them would have lost, and no longer count, as if they had been stopped.
-    """
-
-    def __init__(self, spared: Mapping[str, Any], audit: Audit, max_t: int, **options: Any):
-        super().__init__(max_t=max_t, **options)
-        self._spared = dict(spared)
-        self._audit = audit
-        self._last_epoch = max_t
-        self.verdicts: dict[int, int] = {}
-        """Epoch in which each trial was given up, by number, whether it was stopped or audited."""
-
-    @property
-    def rung_epochs(self) -> list[int]:
-        """Epochs after which trials are judged, in their order; the last epoch of all is none."""
-        (bracket,) = self._brackets
-        milestones = sorted(math.ceil(milestone) for milestone, _ in bracket._rungs)
-        return [epoch for epoch in milestones if epoch < self._last_epoch]
-
-    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
-        """A trial that goes on with one of an earlier driver has its places on the rungs."""
-        super().on_trial_add(tune_controller, trial)
-        earlier = _EARLIER.format(trial.config.get("retry_of"))
-        for _, recorded in (rung for bracket in self._brackets for rung in bracket._rungs):
-            if earlier in recorded:
-                recorded[trial.trial_id] = recorded.pop(earlier)
-
-    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """Whether the trial goes on."""
-        number, epoch = trial.config["number"], result.get(EPOCH, 0)
-        if number in self.verdicts:
-            return TrialScheduler.STOP if epoch >= self._last_epoch else TrialScheduler.CONTINUE
-        decision = super().on_trial_result(tune_controller, trial, result)
-        if decision != TrialScheduler.STOP or epoch >= self._last_epoch:
-            return decision
-        if trial.config["params"] == self._spared:
-            return TrialScheduler.CONTINUE
-        is_first = not self.verdicts
-        self.verdicts[number] = epoch
-        return TrialScheduler.CONTINUE if self._audit.wants(number, is_first) else TrialScheduler.STOP
-
-    def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        """Its last value counts on its rung, unless it was given up before."""
-        if trial.config["number"] in self.verdicts:
-            self.on_trial_remove(tune_controller, trial)
-        else:
-            super().on_trial_complete(tune_controller, trial, result)
+from tuning.pruning.asha import EARLIER, AuditedASHA
+from tuning.pruning.audited import EPOCH, Audit, Audited
+from tuning.pruning.race_scheduler import AuditedRace
+from tuning.pruning.racing import UserValues
+from tuning.user_ranks import USER_RANKS
 
 
 @dataclass(frozen=True)
@@ -91,9 +23,13 @@ class Report:
     params: Mapping[str, Any]
     epoch: int
     value: float
+    ranks: bytes | None = None
+    """Validation ranks of the same users, for racing."""
+    is_end: bool = False
+    """The trial ended by itself with this epoch: a pruner hears of its end, and does not judge it."""
 
 
-def make_scheduler(spec: Spec, **changes: Any) -> AuditedASHA | FIFOScheduler:
+def make_scheduler(spec: Spec, **changes: Any) -> Audited | FIFOScheduler:
     """The Ray scheduler that prunes, by our own 1-based epoch.
 
     Args:
@@ -103,21 +39,31 @@ def make_scheduler(spec: Spec, **changes: Any) -> AuditedASHA | FIFOScheduler:
     pruner = spec.settings.pruner.model_copy(update=changes)
     if pruner.name == "none":
         return FIFOScheduler()
-    epochs = spec.config.epochs
+    epochs, maximize = spec.config.epochs, spec.direction == "maximize"
+    spared, audit = spec.settings.space.of(spec.config), Audit(pruner.audit_share, spec.config.seed)
+    if pruner.name == "racing":
+        return AuditedRace(
+            spared,
+            audit,
+            last_epoch=epochs,
+            looks=[epoch for epoch in range(pruner.first_rung(epochs), epochs) if epoch % spec.config.eval_step == 0],
+            alpha=pruner.alpha,
+            values_of=UserValues(spec.objective, maximize),
+        )
     return AuditedASHA(
-        spared=spec.settings.space.of(spec.config),
-        audit=Audit(pruner.audit_share, spec.config.seed),
+        spared,
+        audit,
         time_attr=EPOCH,
         metric=spec.objective,
-        mode="max" if spec.direction == "maximize" else "min",
+        mode="max" if maximize else "min",
         max_t=epochs,
         grace_period=pruner.first_rung(epochs),
         reduction_factor=pruner.reduction_factor,
     )
 
 
-def replay(scheduler: AuditedASHA, objective: str, reports: Iterable[Report]) -> None:
-    """Give a new scheduler the reports of an earlier driver in their order: it has the rungs and verdicts of then.
+def replay(scheduler: Audited, objective: str, reports: Iterable[Report]) -> None:
+    """Give a new scheduler the reports of an earlier driver in their order: it judges as that one did.
 
     What a trial reported after its verdict is passed over, like that of an audited one.
     """
@@ -126,6 +72,8 @@ def replay(scheduler: AuditedASHA, objective: str, reports: Iterable[Report]) ->
         trial = trials.get(report.number)
         if trial is None:
             config = {"number": report.number, "params": dict(report.params)}
-            trial = trials[report.number] = SimpleNamespace(trial_id=_EARLIER.format(report.number), config=config)
+            trial = trials[report.number] = SimpleNamespace(trial_id=EARLIER.format(report.number), config=config)
             scheduler.on_trial_add(None, trial)  # type: ignore[arg-type]
-        scheduler.on_trial_result(None, trial, {EPOCH: report.epoch, objective: report.value})
+        result = {EPOCH: report.epoch, objective: report.value, USER_RANKS: report.ranks}
+        hear = scheduler.on_trial_complete if report.is_end else scheduler.on_trial_result
+        hear(None, trial, result)

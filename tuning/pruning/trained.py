@@ -1,7 +1,8 @@
 """What a study has trained, read from its store: every trial's epochs, its value, and the pruner's verdict."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -78,16 +79,33 @@ def trained_trials(store: Store, study_name: str, objective: str) -> list[Traine
     return found
 
 
-def reports_of(trials: Iterable[Trained]) -> list[Report]:
-    """Every value of the objective, in the order in which the driver heard of them."""
-    heard = [
-        (epoch.reported_seconds, trial.number, number, epoch.value, trial.params)
-        for trial in trials
-        for number, epoch in trial.epochs.items()
-        if epoch.value is not None
-    ]
-    heard.sort(key=lambda one: one[:3])
-    return [Report(number, params, epoch, value) for _, number, epoch, value, params in heard]
+def reports_of(
+    trials: Iterable[Trained], ranks: Mapping[tuple[int, int], bytes] = MappingProxyType({})
+) -> list[Report]:
+    """Every value of the objective, in the order in which the driver heard of them.
+
+    Args:
+        ranks: of the same users, by the trial's number and epoch.
+    """
+    heard = []
+    for trial in trials:
+        ends = trial.last_epoch if trial.is_whole and trial.state != FAIL else None
+        for number, epoch in trial.epochs.items():
+            if epoch.value is not None:
+                of_users = ranks.get((trial.number, number))
+                report = Report(trial.number, trial.params, number, epoch.value, of_users, is_end=number == ends)
+                heard.append((epoch.reported_seconds, trial.number, number, report))
+    return [report for *_, report in sorted(heard, key=lambda one: one[:3])]
+
+
+def ranks_of(store: Store, study_name: str) -> dict[tuple[int, int], bytes]:
+    """Validation ranks of the same users, by the trial's number and epoch; all there are."""
+    numbers = {trial["trial_id"]: trial["number"] for trial in trial_records(store, study_name)}
+    rows = store.user_ranks(list(numbers))
+    return {
+        (numbers[trial_id], int(epoch)): bytes(ranks)
+        for trial_id, epoch, ranks in zip(rows["trial_id"], rows["epoch"], rows["ranks"], strict=True)
+    }
 
 
 def _epochs(store: Store, trial_ids: list[str], objective: str) -> dict[str, pd.DataFrame]:

@@ -4,18 +4,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tuning.choices import PrunerName
 from tuning.planning.spec import PrunerSettings, Spec
-from tuning.pruning.pruner import AuditedASHA, make_scheduler, replay
-from tuning.pruning.trained import Trained, reports_of
-from tuning.schema import COMPLETE, FAIL
+from tuning.pruning.audited import Audited
+from tuning.pruning.pruner import Report, make_scheduler, replay
+from tuning.pruning.trained import Trained
+from tuning.schema import COMPLETE
 
 
 @dataclass(frozen=True)
 class Setting:
     """How the pruner is set."""
 
-    reduction_factor: float
+    reduction_factor: float | None
+    """Of asha; None: of racing."""
     grace_epochs: int
+    alpha: float | None = None
+    """Of racing."""
+
+    @property
+    def pruner(self) -> PrunerName:
+        """Which one."""
+        return "racing" if self.reduction_factor is None else "asha"
+
+    def __str__(self) -> str:
+        return f"racing, alpha {self.alpha:g}" if self.pruner == "racing" else f"asha, factor {self.reduction_factor:g}"
 
 
 @dataclass(frozen=True)
@@ -41,37 +54,44 @@ class Outcome:
 
 
 def own_setting(spec: Spec) -> Setting:
-    """The study's."""
-    pruner = spec.settings.pruner
-    return Setting(pruner.reduction_factor, pruner.first_rung(spec.config.epochs))
+    """The study's; asha's where it had no pruner."""
+    pruner, grace = spec.settings.pruner, spec.settings.pruner.first_rung(spec.config.epochs)
+    return Setting(None, grace, pruner.alpha) if pruner.name == "racing" else Setting(pruner.reduction_factor, grace)
 
 
 def grid(own: Setting, epochs: int, factors: Sequence[float] = (), graces: Sequence[int] = ()) -> list[Setting]:
-    """Every pair of the values given; of what is not given a few around the study's own.
+    """Every pair of reduction factor and first rung; of what is not given a few around the study's own.
 
     >>> [(one.reduction_factor, one.grace_epochs) for one in grid(Setting(3, 2), 10, factors=[2])]
     [(2, 1), (2, 2), (2, 4)]
     """
-    factor, grace = own.reduction_factor, own.grace_epochs
+    factor = own.reduction_factor or PrunerSettings().reduction_factor
     factors = factors or [value for value in (factor - 1, factor, factor + 1) if value > 1]
-    graces = graces or [max(1, grace // 2), grace, min(epochs, grace * 2)]
+    graces = graces or _around(own.grace_epochs, epochs)
     return [Setting(one, other) for one in sorted(set(factors)) for other in sorted(set(graces))]
 
 
-def verdicts_under(spec: Spec, trials: Iterable[Trained], setting: Setting) -> dict[int, int]:
+def race_grid(own: Setting, epochs: int, alphas: Sequence[float], graces: Sequence[int] = ()) -> list[Setting]:
+    """Every pair of alpha and first rung, the latter around the study's own where none is given."""
+    graces = graces or _around(own.grace_epochs, epochs)
+    return [Setting(None, grace, alpha) for alpha in sorted(set(alphas)) for grace in sorted(set(graces))]
+
+
+def _around(grace: int, epochs: int) -> list[int]:
+    return [max(1, grace // 2), grace, min(epochs, grace * 2)]
+
+
+def verdicts_under(spec: Spec, reports: Iterable[Report], setting: Setting) -> dict[int, int]:
     """The epoch in which each trial would have been given up, by number.
 
-    The trials report in the order in which they did, which a pruner that stops earlier would have changed a little.
+    The trials report in the order given; in the one they had, a pruner that stops earlier would have changed a little.
     """
-    trials = list(trials)
     own: PrunerSettings = spec.settings.pruner
-    changes = {"reduction_factor": setting.reduction_factor, "grace_epochs": setting.grace_epochs, "name": "asha"}
+    changes = {name: value for name, value in asdict(setting).items() if value is not None} | {"name": setting.pruner}
     scheduler = make_scheduler(spec, **{key: value for key, value in changes.items() if getattr(own, key) != value})
-    assert isinstance(scheduler, AuditedASHA)
-    replay(scheduler, spec.objective, reports_of(trials))
-    # A trial that stops by itself in the epoch of its rung is not judged: Tune tells the pruner of its end only.
-    own_ends = {trial.number: trial.last_epoch for trial in trials if trial.is_whole and trial.state != FAIL}
-    return {number: epoch for number, epoch in scheduler.verdicts.items() if own_ends.get(number) != epoch}
+    assert isinstance(scheduler, Audited)
+    replay(scheduler, spec.objective, reports)
+    return scheduler.verdicts
 
 
 def agreement(trials: Iterable[Trained], verdicts: Mapping[int, int]) -> tuple[int, int]:

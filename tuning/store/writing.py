@@ -51,13 +51,17 @@ class Finding(NamedTuple):
 class Writing(Reading):
     """Every method is a transaction: all of it or nothing."""
 
-    def create_study(self, values: Mapping[str, Any], also_minimize: Sequence[str] = ()) -> None:
-        """Insert a study row; `values` are its columns, `also_minimize` its objectives after the first.
+    def create_study(
+        self, values: Mapping[str, Any], also_minimize: Sequence[str] = (), also_maximize: Sequence[str] = ()
+    ) -> None:
+        """Insert a study row; `values` are its columns, and what it also maximises and minimises its objectives after
+        the first, in this order.
 
         Raises:
             StoreError: a study of that name exists.
         """
-        directions = {values["objective"]: values["direction"]} | dict.fromkeys(also_minimize, "minimize")
+        directions = {values["objective"]: values["direction"]} | dict.fromkeys(also_maximize, "maximize")
+        directions |= dict.fromkeys(also_minimize, "minimize")
         rows = [
             {"study_name": values["study_name"], "position": position, "name": name, "direction": direction}
             for position, (name, direction) in enumerate(directions.items())

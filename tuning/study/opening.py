@@ -101,6 +101,7 @@ def open_study(session: Session) -> SearchStudy:
                 "heartbeat_at": now(),
             },
             spec.settings.also_minimize,
+            spec.gains,
         )
     else:
         _note_what_changed(session)

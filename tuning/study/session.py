@@ -125,7 +125,8 @@ def _run(session: Session, arguments: argparse.Namespace, console: Console, star
     requeue_unfinished(session.store, study, names, disk.usable_checkpoint, arguments.retry_failed)
     journal = Journal(session.store, study, list(spec.objectives), disk, spec.settings.limits, session.heartbeat)
     journal.load(awaited(study))
-    earlier = reports_of(session.store, spec.study, spec.objective) if session.is_resumed else []
+    is_race = spec.settings.pruner.name == "racing"
+    earlier = reports_of(session.store, spec.study, spec.objective, is_race) if session.is_resumed else []
     stop = StopRequest(spec.time_budget_seconds, journal)
     remaining = spec.settings.trials - finished_count(study)
     maximize = spec.direction == "maximize"

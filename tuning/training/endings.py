@@ -44,7 +44,8 @@ def ending_of(
         best_value: objective of its best epoch, None where no epoch was validated.
         scheduler_stopped: whether the scheduler stopped it. It does so too at the last epoch it knows of, which is
             the trial's own end.
-        over_limit: what it needs more of than it may, in words; it was stopped for that, or should have been.
+        over_limit: the limit that it broke, in words: it needs too much, and was stopped for that or should have been,
+            or it came to its end and brings too little.
     """
     failure = last_result.get("failure")
     if failure:

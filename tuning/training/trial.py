@@ -21,6 +21,7 @@ from athwe.config_files import override_config
 from athwe.data import Dataset
 from athwe.data.cache import builds
 from athwe.errors import CheckpointError
+from athwe.evaluation.list_measures import measure_lists, selecting_cutoff
 from athwe.evaluation.recommendations import write_recommendations
 from athwe.training.trainer import EpochResult, Trainer
 from tuning.files.results import diagnostics_name, model_name, recommendations_name, stacks_name
@@ -37,6 +38,7 @@ from tuning.training.worker import (
     resident_bytes,
     thread_counts,
 )
+from tuning.user_ranks import USER_RANKS, ranks_to_bytes
 
 START_SECONDS = "train/start_seconds"
 """Metric of a trial's first epoch: from when a ready worker got the trial to its first step."""
@@ -60,6 +62,8 @@ class TrialSetting:
     """An epoch that takes longer than this hangs."""
     driver: str = ""
     """Tells what its workers leave behind from what those of others left for a trial of the same name."""
+    race_users: int = 0
+    """Most users whose validation ranks are reported with every epoch."""
 
 
 class TrialRun:
@@ -135,7 +139,12 @@ class TrialRun:
         if result.improved:
             self._publish(trainer, result)
         extra[MEMORY_BYTES] = peak_memory_bytes(trainer.device)
-        return _message(trainer, result.metrics | extra)
+        return _message(trainer, result.metrics | extra) | self._user_ranks(result)
+
+    def _user_ranks(self, result: EpochResult) -> dict[str, bytes]:
+        if result.ranking is None or not self._setting.race_users:
+            return {}
+        return {USER_RANKS: ranks_to_bytes(result.ranking.target_rank, self._setting.race_users)}
 
     def save(self, folder: Path) -> None:
         """Write the training state; asked for between epochs only."""
@@ -145,9 +154,11 @@ class TrialRun:
     def _publish(self, trainer: Trainer, result: EpochResult) -> None:
         """What the dashboard and a user want of the best epoch; each file replaces an earlier one as a whole."""
         storage, trial_id = self._setting.storage, self._trial_id
-        if result.ranking is not None:
-            write = partial(write_recommendations, result.ranking, self._setting.dataset)
-            storage.write(recommendations_name(trial_id), write)
+        ranking, dataset = result.ranking, self._setting.dataset
+        assert ranking is not None, "an epoch that was not validated cannot be the best"
+        measures = measure_lists(ranking, dataset, "valid", selecting_cutoff(trainer.config.valid_key))
+        write = partial(write_recommendations, ranking, dataset, measures=measures)
+        storage.write(recommendations_name(trial_id), write)
         storage.write(model_name(trial_id), trainer.save_model)
         worker = self._worker | {
             "resident_bytes": resident_bytes(),
@@ -155,7 +166,8 @@ class TrialRun:
             "shares_data": not self._setting.dataset.item.flags.writeable,
             "built": dict(builds - self._built_before),
         }
-        storage.write_text(diagnostics_name(trial_id), json.dumps(trainer.diagnostics() | {"worker": worker}))
+        found = trainer.diagnostics() | {"beyond_accuracy": measures.to_json(), "worker": worker}
+        storage.write_text(diagnostics_name(trial_id), json.dumps(found))
 
 
 def _message(trainer: Trainer, metrics: Mapping[str, float]) -> dict[str, Any]:

@@ -7,10 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from athwe.evaluation.list_measures import measure_lists
 from athwe.evaluation.ranking import rank_targets
 from athwe.evaluation.recommendations import _lists, write_histories, write_items, write_recommendations
 from dashboard import results
-from dashboard.users import Categories
+from dashboard.slicing import Categories
 
 
 @pytest.fixture
@@ -107,7 +108,9 @@ def test_items_keep_the_order_of_internal_ids(tiny_dataset, tmp_path):
 
 
 def test_the_dashboard_reads_all_users_and_slices_them(tiny_dataset, ranking, tmp_path):
-    write_recommendations(ranking, tiny_dataset, tmp_path / "r.parquet")
+    measures = measure_lists(ranking, tiny_dataset, "valid", 10)
+    write_recommendations(ranking, tiny_dataset, tmp_path / "r.parquet", measures)
+    assert results.list_measures(str(tmp_path / "r.parquet")) == measures.to_json()
     write_items(
         replace(tiny_dataset, items=tiny_dataset.items.assign(categories="Home Kitchen")), tmp_path / "i.parquet"
     )

@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 import torch
+from plain_reference import placeholders_of, step_of, wider
 from torch.nn.functional import pad
 
 from athwe.data import Batch
@@ -12,24 +13,6 @@ from athwe.model.packed import Packed
 from athwe.model.step import Step, placeholder_mask
 
 SUBSETS = [subset for size in (1, 2, 3) for subset in itertools.combinations(("item", "txt", "img"), size)]
-
-
-def wider(batch: Batch, extra: int, filler: int = 0) -> Batch:
-    """The same histories in a longer array, with `filler` as the time of padded positions."""
-    timestamp = pad(batch.timestamp, (0, extra))
-    item_sequence = pad(batch.item_sequence, (0, extra))
-    return dataclasses.replace(
-        batch, item_sequence=item_sequence, timestamp=torch.where(item_sequence > 0, timestamp, filler)
-    )
-
-
-def placeholders_of(batch: Batch) -> torch.Tensor:
-    mask = placeholder_mask(batch.length, 0.3, torch.Generator().manual_seed(1))
-    return pad(mask, (0, batch.item_sequence.shape[1] - mask.shape[1]))
-
-
-def step_of(batch: Batch) -> Step:
-    return Step.of_batches([batch], [placeholders_of(batch)])
 
 
 def test_scores_do_not_depend_on_padded_length_or_on_what_sits_in_padding(build, catalogue, batch):
@@ -176,3 +159,16 @@ def test_placeholders_are_the_stated_share_of_valid_positions(beta):
 def test_placeholders_are_drawn_uniformly():
     mask = placeholder_mask(torch.full((20_000,), 5), 0.4, torch.Generator().manual_seed(0))
     torch.testing.assert_close(mask.float().mean(dim=0), torch.full((5,), 0.4), atol=0.02, rtol=0)
+
+
+def test_a_residual_adds_the_input_of_the_experts(build, batch, catalogue):
+    packed, plain, residual = Packed.of(batch), build(), build(expert_residual=True)
+    tables = plain.item_tables(catalogue)
+    tokens = plain.tokens(packed, tables)
+    found = residual.tokens(packed, tables).experts_output
+    torch.testing.assert_close(found, tokens.experts_output + tokens.z)
+
+
+def test_text_and_images_can_start_with_one_weight(build):
+    weights = build(feature_initializer_weight=0.25).alignment.weight
+    torch.testing.assert_close(weights.detach(), torch.tensor([0.1, 0.25, 0.25]))

@@ -28,6 +28,7 @@ from tuning.schema import (
 )
 from tuning.store import LIVE_SECONDS, Store, StoreError
 from tuning.training.endings import Ending, ending_of
+from tuning.user_ranks import USER_RANKS
 
 
 @pytest.mark.parametrize("state", [COMPLETE, PRUNED])
@@ -281,3 +282,15 @@ def test_an_error_that_is_not_the_database_s_holds_up_nothing_and_is_told_with_i
 def store_row(store: Store) -> dict:
     row = store.study("s")
     return {key: value for key, value in row.items() if key not in ("spec", "created_at")}
+
+
+def test_the_users_ranks_are_kept_though_the_store_was_away(
+    journal: Journal, study: optuna.Study, store: UnreliableStore
+):
+    number = run(journal, study, 0.1)
+    store.is_away = True
+    journal.reported(number, epoch(2, 0.2, 2, 0.2) | {USER_RANKS: b"ranks"})
+    store.is_away = False
+    journal.close()
+    found = store.user_ranks([journal.trial_id(number)])
+    assert [(row.epoch, bytes(row.ranks)) for row in found.itertuples()] == [(2, b"ranks")]

@@ -43,10 +43,15 @@ def test_a_weight_that_stays_zero_silences_its_loss_unless_it_is_searched(tiny_r
 
 def test_without_experts_their_parameters_do_not_act(tiny_root: Path):
     config = Config(routed_expert_nums=0, shared_expert_nums=0)
-    experts = {"moe_topk", "diversity_weight", "cosine_lambda"}
+    experts = {"moe_topk", "diversity_weight", "cosine_lambda", "expert_residual"}
     assert inert(load(tiny_root), config) == experts
     assert inert(load(tiny_root, modalities=("item",)), config) >= experts | {"time_span", "time_scale"}
     assert inert(load(tiny_root), config, ("routed_expert_nums",)) == set()
+
+
+def test_without_the_wavelet_its_initial_weight_does_not_act(tiny_root: Path):
+    assert inert(load(tiny_root), Config(wavelet_J=0)) == {"feature_initializer_weight"}
+    assert inert(load(tiny_root), Config(wavelet_J=0), ("wavelet_J",)) == set()
 
 
 def test_sampled_items_act_on_the_sampled_softmax_alone(tiny_root: Path):
@@ -54,6 +59,29 @@ def test_sampled_items_act_on_the_sampled_softmax_alone(tiny_root: Path):
     assert inert(dataset, Config(), searched) == {"sampled_items"}
     assert inert(dataset, Config(loss="sampled"), searched) == set()
     assert inert(dataset, Config(), (*searched, "loss")) == set()
+
+
+@pytest.mark.parametrize(
+    ("model", "dropped"),
+    [
+        ("HM4SR", {"wavelet_J", "n_clusters", "n_exps"}),
+        ("UniSRec", {"wavelet_J", "n_clusters", "beta"}),
+        ("SASRec", {"wavelet_J", "n_clusters", "beta", "temperature", "n_exps"}),
+        ("Popularity", {"wavelet_J", "n_clusters", "beta", "temperature", "n_exps", "learning_rate"}),
+    ],
+)
+def test_what_a_model_does_not_read_is_not_searched(tiny_root: Path, model: str, dropped: set[str]):
+    searched = ("wavelet_J", "n_clusters", "beta", "temperature", "n_exps", "learning_rate")
+    assert inert(load(tiny_root), Config(model=model), searched) & {*searched} == dropped
+
+
+def test_the_temperature_of_unisrec_s_score_needs_no_item_contrast(tiny_root: Path):
+    searched = ("temperature", "train_type")
+    for dataset, changes in (
+        (load(tiny_root, modalities=("txt",)), {}),
+        (load(tiny_root), {"id_contrastive_weight": 0}),
+    ):
+        assert not inert(dataset, Config(model="UniSRec", **changes), searched) & {*searched}
 
 
 @pytest.mark.parametrize("modalities", [None, ("item", "txt")])

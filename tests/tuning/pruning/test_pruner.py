@@ -6,7 +6,9 @@ from types import SimpleNamespace
 import pytest
 from ray.tune.schedulers import TrialScheduler
 
-from tuning.pruning.pruner import Audit, AuditedASHA, Report, replay
+from tuning.pruning.asha import AuditedASHA
+from tuning.pruning.audited import Audit
+from tuning.pruning.pruner import Report, replay
 
 SPARED = {"beta": 0.2}
 OBJECTIVE = "valid/ndcg@10"

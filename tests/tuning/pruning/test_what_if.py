@@ -2,7 +2,7 @@ import pytest
 from stored_search import OBJECTIVE, make_spec, rising, search
 
 from tuning.planning.spec import Spec
-from tuning.pruning.trained import Epoch, Trained, trained_trials
+from tuning.pruning.trained import Epoch, Trained, reports_of, trained_trials
 from tuning.pruning.what_if import Outcome, Setting, agreement, grid, outcome, own_setting, verdicts_under
 from tuning.schema import COMPLETE, DIVERGED, FAIL, PRUNED
 from tuning.store import Store
@@ -14,7 +14,7 @@ def trained(number: int, epochs: int, value: float, state: str = COMPLETE, reaso
 
 
 def replayed(store: Store, spec: Spec, factor: float, grace: int) -> dict[int, int]:
-    return verdicts_under(spec, trained_trials(store, "study", OBJECTIVE), Setting(factor, grace))
+    return verdicts_under(spec, reports_of(trained_trials(store, "study", OBJECTIVE)), Setting(factor, grace))
 
 
 def test_a_trial_given_up_saves_the_epochs_after_its_verdict_and_loses_what_it_found():
@@ -51,7 +51,7 @@ def test_the_studys_own_setting_gives_the_verdicts_that_are_stored(store: Store)
     verdicts = search(store, spec, curves)
     trials = trained_trials(store, "study", OBJECTIVE)
     assert len(verdicts) >= 4
-    assert verdicts_under(spec, trials, own_setting(spec)) == verdicts
+    assert verdicts_under(spec, reports_of(trials), own_setting(spec)) == verdicts
     assert agreement(trials, verdicts) == (12, 12)
     assert agreement(trials, verdicts | {0: 3}) == (11, 12)
 

@@ -1,5 +1,6 @@
 """One trial without Ray around it."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from tiny_search import write_tiny
 from athwe.config import Config
 from athwe.data import load_dataset
 from athwe.data.cache import builds
+from athwe.evaluation.metrics import ndcg
 from tuning.files.storage import Storage
 from tuning.training.trial import START_SECONDS, TrialRun, TrialSetting
+from tuning.user_ranks import USER_RANKS, ranks_from_bytes, sampled_users
 
 PROPOSAL = {"number": 3, "params": {"learning_rate": 0.01}, "resume_checkpoint": None}
 
@@ -40,6 +43,16 @@ def test_every_epoch_is_reported_and_only_the_last_ends_the_trial(setting: Trial
     assert [START_SECONDS in one for one in messages] == [True, False, False]
 
 
+def test_the_ranks_of_the_same_users_are_reported_where_they_are_asked_for(setting: TrialSetting):
+    assert USER_RANKS not in TrialRun(setting, PROPOSAL).epoch()
+    message = TrialRun(dataclasses.replace(setting, race_users=1000), PROPOSAL).epoch()
+    ranks = ranks_from_bytes(message[USER_RANKS])
+    assert len(ranks) == 60
+    assert ndcg(ranks, 10).mean() == pytest.approx(message["valid/ndcg@10"])
+    few = TrialRun(dataclasses.replace(setting, race_users=7), PROPOSAL).epoch()[USER_RANKS]
+    assert ranks_from_bytes(few).tolist() == ranks[sampled_users(60, 7)].tolist()
+
+
 def test_a_trial_that_goes_on_from_a_checkpoint_comes_to_the_same_values(setting: TrialSetting, tmp_path: Path):
     run = TrialRun(setting, PROPOSAL)
     run.epoch()
@@ -66,7 +79,10 @@ def test_the_diagnostics_say_what_the_worker_used_and_built(setting: TrialSettin
     run = TrialRun(setting, PROPOSAL)
     builds["made for the test"] += 2
     run.epoch()
-    worker = json.loads((tmp_path / "study" / "diagnostics" / "study.3.json").read_text())["worker"]
+    found = json.loads((tmp_path / "study" / "diagnostics" / "study.3.json").read_text())
+    assert (found["beyond_accuracy"]["split"], found["beyond_accuracy"]["mask_seen"]) == ("valid", False)
+    assert 0 < found["beyond_accuracy"]["measures"]["coverage@10"] <= 1
+    worker = found["worker"]
     assert worker["built"]["made for the test"] == 2
     assert worker["resident_bytes"] > 0
     assert worker["threads"]["torch"] >= 1

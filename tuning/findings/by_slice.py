@@ -1,0 +1,120 @@
+"""Stored trials by slice of users: means, and the paired difference of each to the first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from scipy.stats import t
+
+from athwe.config import EvaluationConfig
+from athwe.evaluation.metrics import METRICS
+from athwe.evaluation.slices import Categories, Slice, enough_users, mean_and_error, slices_of
+from tuning.errors import SearchError
+from tuning.files.results import recommendations_name
+from tuning.files.storage import Storage
+
+CONFIDENCE = 0.95
+FACTS = ("history_end", "last_gap_seconds", "target_popularity")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One trial in one slice; the difference is to the first trial, user by user, with its 95 % interval (Student's t).
+
+    NaN where there is nothing to compare with, or one user only.
+    """
+
+    mean: float
+    standard_error: float
+    difference: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One slice."""
+
+    family: str
+    label: str
+    users: int
+    cells: dict[int, Cell]
+    """By trial."""
+    worst_of: tuple[int, ...] = ()
+    """Trials that serve it worst of all slices with enough users."""
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON."""
+        cells = {
+            number: {k: None if v != v else v for k, v in asdict(one).items()} for number, one in self.cells.items()
+        }
+        return {**vars(self), "cells": cells}
+
+
+def read_ranks(storage: Storage, study: str, numbers: Sequence[int]) -> pd.DataFrame:
+    """Users that all of the trials have: their facts and target, and the target's rank under each trial's number.
+
+    Raises:
+        SearchError: a trial has no per-user results, or no user is in all of them.
+    """
+    found: pd.DataFrame | None = None
+    for number in numbers:
+        name = recommendations_name(f"{study}.{number}")
+        if not storage.exists(name):
+            raise SearchError(f"trial {number} has no per-user results in {storage.url}: it has had no best epoch")
+        file = pq.ParquetFile(BytesIO(storage.read(name)))
+        facts = [column for column in (*FACTS, "target") if column in file.schema_arrow.names]
+        frame = file.read(["user", "target_rank", *facts]).to_pandas().set_index("user")
+        ranks = frame[["target_rank"]].set_axis([str(number)], axis=1)
+        found = frame[facts].join(ranks) if found is None else found.join(ranks, how="inner")
+    if found is None or found.empty:
+        raise SearchError("no user is in the results of all of these trials")
+    return found
+
+
+def categories(users: pd.DataFrame, items: pd.DataFrame) -> Categories:
+    """The categories of the users' targets; `items` has the columns item_id and categories."""
+    by_item = items.set_index("item_id")["categories"].to_dict()
+    names = pd.Series([by_item.get(target) for target in users["target"]]).explode().dropna()
+    return Categories(names.index.to_numpy(), names.to_numpy(dtype=str))
+
+
+def compare(
+    users: pd.DataFrame, items: pd.DataFrame | None, numbers: Sequence[int], metric: str, config: EvaluationConfig
+) -> list[Row]:
+    """All users, then every slice; `config` says which ones may be the worst."""
+    name, _, k = metric.partition("@")
+    values = {number: METRICS[name](users[str(number)].to_numpy(), int(k)) for number in numbers}
+    facts = {column: users[column].to_numpy() for column in FACTS if column in users}
+    cut = slices_of(facts, None if items is None else categories(users, items))
+    enough = enough_users(config.worst_slice_users, len(users))
+    fit = [one for one in cut if len(one.users) >= enough and one.family in config.worst_slice_families]
+    worst = {
+        number: min(fit, key=lambda one, each=each: each[one.users].mean()) for number, each in values.items() if fit
+    }
+    everybody = Slice("all", "all users", np.arange(len(users)))
+    return [
+        Row(one.family, one.label, len(one.users), _cells(values, one),
+            tuple(number for number, its in worst.items() if its is one))
+        for one in (everybody, *cut)
+    ]  # fmt: skip
+
+
+def _cells(values: Mapping[int, np.ndarray], one: Slice) -> dict[int, Cell]:
+    first = next(iter(values))
+    return {
+        number: Cell(*mean_and_error(each[one.users]), *_paired((each - values[first])[one.users], number != first))
+        for number, each in values.items()
+    }
+
+
+def _paired(difference: np.ndarray, is_other: bool) -> tuple[float, float, float]:
+    if not is_other:
+        return float("nan"), float("nan"), float("nan")
+    mean, error = mean_and_error(difference)
+    half = float(t.ppf((1 + CONFIDENCE) / 2, max(1, len(difference) - 1))) * error
+    return mean, mean - half, mean + half
