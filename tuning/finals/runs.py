@@ -120,8 +120,8 @@ class FinalWorker:
             return found
         measures = measure_lists(ranking, self._dataset, self._split, selecting_cutoff(trainer.config.valid_key))
         learned = (parameter.numel() for parameter in trainer.model.parameters() if parameter.requires_grad)
-        facts = {PARAMETERS: sum(learned), "best_epoch": trainer.best_epoch}
-        write = partial(write_recommendations, ranking, self._dataset, measures=measures, facts=facts)
+        about = {PARAMETERS: sum(learned), "best_epoch": trainer.best_epoch}
+        write = partial(write_recommendations, ranking, self._dataset, measures=measures, about=about)
         if self._split != "test":  # what is kept is all that the run is for
             self._storage.write(final_results_name(self._model_name), write)
             return found
