@@ -51,7 +51,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--config", action="append", default=[], metavar="FILE", help="YAML laid over config/<dataset>.yaml"
     )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="goes last")
-    parser.add_argument("--model", choices=MODEL_NAMES, help="ATHWE (the default) or a baseline")
+    parser.add_argument("--model", metavar="NAME", help=f"one of {', '.join(MODEL_NAMES)} (default: the first)")
     parser.add_argument("--epochs", type=positive_int, help="epochs at most")
     parser.add_argument(
         "--output", type=Path, help="where the best model goes (default: saved/<model>-<dataset>-<UTC time>)"
@@ -66,11 +66,13 @@ def _run(options: argparse.Namespace) -> None:
         config = override_config(config, {"epochs": options.epochs})
     with console.status("loading"):
         from athwe.data import load_dataset  # torch is loaded here, after the configuration was found good
+        from athwe.model.registry import modalities_for
 
         dataset = load_dataset(options.dataset, options.dataset_root, config)
+        modalities = modalities_for(config, dataset)
     console.print(
         f"[bold]{config.model}[/] on {dataset.name}: {dataset.n_users - 1:,} users, {dataset.n_items - 1:,} items, "
-        f"{len(dataset.item):,} interactions, modalities {', '.join(dataset.modalities)}"
+        f"{len(dataset.item):,} interactions, modalities {', '.join(modalities)}"
     )
     output = (
         options.output

@@ -9,9 +9,9 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from athwe.config import Config
+from athwe.config import Config, TrainingConfig
 from athwe.errors import ConfigError
-from athwe.model_keys import MODEL_KEYS, MODEL_NAMES
+from athwe.model_keys import COUNTED, MODEL_KEYS, MODEL_NAMES, ModelName
 
 logger = logging.getLogger(__name__)
 
@@ -68,21 +68,21 @@ def load_config(
     return build_config(values, origin, unread)
 
 
-def model_asked_for(dataset: str, *, files: Iterable[str | Path] = (), overrides: Iterable[str] = ()) -> str:
-    """The model that `load_config` would be asked for, whether there is such a one or not.
+def model_asked_for(dataset: str, *, files: Iterable[str | Path] = (), overrides: Iterable[str] = ()) -> ModelName:
+    """The model that `load_config` would be asked for.
 
     Raises:
-        ConfigError: a file that cannot be read.
+        ConfigError: a file that cannot be read, or no such model.
     """
     of_data, given = _layers(default_config_root(), dataset, files, overrides)
-    return str(_model_of([*of_data, *given]))
+    return _model_of([*of_data, *given])
 
 
-def published_config(model: str, config_root: Path | None = None) -> Config:
+def published_config(model: ModelName, config_root: Path | None = None) -> Config:
     """What its authors set a model's keys to: the defaults, and its `model/<model>.yaml`.
 
     Raises:
-        ConfigError: no such model.
+        ConfigError: a file that cannot be used.
     """
     layers = _model_layer(config_root or default_config_root(), model)
     return build_config({"model": model} | (layers[0][1] if layers else {}))
@@ -103,25 +103,32 @@ def _layers(
     ]
 
 
-def _model_of(layers: Sequence[Layer]) -> Any:
-    return next((layer["model"] for _, layer in reversed(layers) if "model" in layer), MODEL_NAMES[0])
+def _model_of(layers: Sequence[Layer]) -> ModelName:
+    where, name = next(((where, layer["model"]) for where, layer in reversed(layers) if "model" in layer), ("", None))
+    if name is None and not where:
+        return MODEL_NAMES[0]
+    for known in MODEL_NAMES:
+        if name == known:
+            return known
+    nearest = suggestion(str(name), MODEL_NAMES) or f": expected {', '.join(MODEL_NAMES)}"
+    raise ConfigError(f"unknown model {name!r} (in {where}){nearest}")
 
 
-def _unread(model: Any, layers: Iterable[Layer]) -> set[str]:
-    """Keys of other models than the one asked for."""
+def _unread(model: ModelName, layers: Iterable[Layer]) -> set[str]:
+    """Keys of other models than the one asked for; and of training, where nothing is trained."""
     known = {key for name in MODEL_NAMES for key in MODEL_KEYS[name]}
-    return {key for _, layer in layers for key in layer} & known - MODEL_KEYS.get(model, known)
+    if model in COUNTED:
+        known |= TrainingConfig.model_fields.keys() - {"seed", "device"}
+    return {key for _, layer in layers for key in layer} & known - MODEL_KEYS[model]
 
 
 def _read_layers(paths: Iterable[Path]) -> list[Layer]:
     return [(str(path), read_yaml(path)) for path in paths]
 
 
-def _model_layer(root: Path, model: Any) -> list[Layer]:
-    """The model's own file, where it has one; that there is no such model is said where all values are checked."""
-    return _read_layers(
-        path for name in MODEL_NAMES if name == model and (path := root / "model" / f"{name}.yaml").exists()
-    )
+def _model_layer(root: Path, model: ModelName) -> list[Layer]:
+    """The model's own file, where it has one."""
+    return _read_layers(path for path in (root / "model" / f"{model}.yaml",) if path.exists())
 
 
 def build_config(

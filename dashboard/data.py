@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pandas as pd
 import streamlit as st
@@ -40,8 +40,9 @@ def open_store(url: str) -> Store:
 
 @_cached
 def studies(url: str) -> pd.DataFrame:
-    """One row a study, newest first, with `activity`, `finished` trials, `progress` 0..1 and `seconds`."""
+    """One row a study, newest first, with `model`, `activity`, `finished` trials, `progress` 0..1 and `seconds`."""
     frame = open_store(url).studies()
+    frame["model"] = [_model(url, *row) for row in zip(frame["study_name"], frame["created_at"], strict=True)]
     frame["activity"] = [activity(row) for row in frame.to_dict("records")]
     frame["finished"] = frame[[schema.COMPLETE, schema.PRUNED, schema.FAIL]].sum(axis=1) - frame["invalid"]
     frame["progress"] = (frame["finished"] / frame["trials_asked"].clip(lower=1)).clip(upper=1.0)
@@ -50,6 +51,17 @@ def studies(url: str) -> pd.DataFrame:
     ends = ends.where(ends.notna(), last_sign)
     frame["seconds"] = (ends - pd.to_datetime(frame["created_at"])).dt.total_seconds()
     return frame
+
+
+@st.cache_data(max_entries=1000, show_spinner=False)
+def _model(url: str, study_name: str, created_at: datetime) -> str:
+    """A study's model, read once: specs are long, and a study of one name and moment keeps its own."""
+    return model_of((open_store(url).study(study_name) or {}).get("spec", {}))
+
+
+def model_of(spec: dict) -> str:
+    """The model that a study searches; there was only one before specs named it."""
+    return str(spec.get("config", {}).get("model") or "ATHWE")
 
 
 def activity(study: dict) -> str:

@@ -45,6 +45,8 @@ def test_by_default_models_go_to_a_folder_of_their_own(run, tmp_path):
 def test_every_model_trains_and_recommends(run, tmp_path, model):
     code, out, err = run("--epochs", "1", "--model", model, "--output", "model")
     assert (code, err) == (0, "") and f"{model} on tiny" in " ".join(out.split())
+    uses = {"ATHWE": "item, txt, img", "HM4SR": "item, txt, img", "UniSRec": "txt"}.get(model, "item")
+    assert f"modalities {uses} " in f"{' '.join(out.split())} "
     assert len(athwe.load(tmp_path / "model").recommend(["i1"], [1_400_000_000], 5)) == 5
 
 
@@ -62,7 +64,8 @@ def test_what_is_counted_needs_one_epoch(run):
         (["--set", "device=cuda:99"], "cuda:99"),
         (["--config", "missing.yaml"], "cannot read missing.yaml"),
         (["--epochs", "0"], "expected a whole number above 0, got '0'"),
-        (["--model", "Foo"], "invalid choice: 'Foo'"),
+        (["--model", "Foo"], "unknown model 'Foo'"),
+        (["--model", "UniSRec", "--set", "modalities=[item]"], "UniSRec needs text features"),
         (["--epoch", "3"], "unrecognized arguments: --epoch"),
         (["--output", "tiny.yaml/model"], "cannot be made in"),
         (["--set", "n_clusters=31"], "n_clusters"),

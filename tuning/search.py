@@ -31,7 +31,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(prog="python tuning/search.py", description=__doc__)
     add = parser.add_argument
     add("--dataset", help="name of a data set folder (default: demo, which is generated)")
-    add("--model", choices=MODEL_NAMES, help="what is searched: ATHWE (the default) or a baseline")
+    add("--model", metavar="NAME", help=f"what is searched: {', '.join(MODEL_NAMES)} (default: the first)")
     add("--dataset-root", help="folder of data sets, before ATHWE_DATASET_ROOT and dataset/")
     add("--config", action="append", metavar="FILE", help="YAML laid over config/<dataset>.yaml; repeatable")
     add("--set", action="append", metavar="KEY=VALUE", help="laid over everything else; repeatable")

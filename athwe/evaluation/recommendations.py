@@ -28,7 +28,7 @@ def write_recommendations(
     dataset: Dataset,
     path: Path,
     measures: ListMeasures | None = None,
-    facts: Mapping[str, object] | None = None,
+    about: Mapping[str, object] | None = None,
 ) -> None:
     """One row a user: user, history_end, target, target_rank, last_gap_seconds, target_popularity, items and scores.
 
@@ -38,7 +38,7 @@ def write_recommendations(
     value, and what all lists are like to the file's metadata.
 
     Args:
-        facts: written into the file's metadata as texts.
+        about: written into the file's metadata as texts.
     """
     users = dataset.users(ranking.positions)
     order = np.argsort(dataset.user_tokens[users], kind="stable")
@@ -59,8 +59,8 @@ def write_recommendations(
             "scores": _lists(ranking.top_scores[order][offered], offered.sum(axis=1)),
         }
     )
-    metadata: dict[bytes | str, bytes | str] = {name: str(value) for name, value in (facts or {}).items()}
-    metadata[MASK_SEEN_KEY] = str(ranking.mask_seen).lower()
+    metadata: dict[bytes | str, bytes | str] = {MASK_SEEN_KEY: str(ranking.mask_seen).lower()}
+    metadata |= {name: str(value) for name, value in (about or {}).items()}
     if measures:
         metadata[BEYOND_ACCURACY_KEY] = json.dumps(measures.to_json())
     _write(table.replace_schema_metadata(metadata), path)

@@ -28,18 +28,26 @@ def build_model(config: ModelConfig, shape: ModelShape) -> SequentialModel:
 
 
 def shape_for(config: Config, dataset: Dataset, catalogue: Catalogue) -> ModelShape:
-    """The sizes of a configuration's model on a data set: with the modalities that are there and that it uses.
+    """The sizes of a configuration's model on a data set.
 
     Raises:
-        ConfigError: a modality that the data set was not loaded with, or one that is missing and cannot be done
-            without.
+        ConfigError: a modality that the data set was not loaded with, or as `modalities_for`.
+    """
+    return ModelShape.of(dataset, catalogue, modalities_for(config, dataset))
+
+
+def modalities_for(config: Config, dataset: Dataset) -> tuple[str, ...]:
+    """The modalities that are there and that a configuration's model uses.
+
+    Raises:
+        ConfigError: one is missing that the model cannot do without.
     """
     uses = MODEL_STREAMS[config.model]
     modalities = tuple(name for name in config.modalities or dataset.modalities if name in uses)
     if config.model == "UniSRec" and "txt" not in modalities:
         raise ConfigError(f"UniSRec needs text features: there is no txt_emb.pt in use in {dataset.name}")
     if config.model == "UniSRec":  # its one stream
-        modalities = ("txt",)
+        return ("txt",)
     if not modalities and config.model not in COUNTED:
-        raise ConfigError(f"{config.model} needs one of the modalities {list(uses)}, got {config.modalities}")
-    return ModelShape.of(dataset, catalogue, modalities)
+        raise ConfigError(f"{config.model} needs one of the modalities {list(uses)}, got {list(dataset.modalities)}")
+    return modalities

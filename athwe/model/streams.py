@@ -1,5 +1,7 @@
 """What the models with a stream a modality share: embedding, encoders, score, and most losses (`MODEL.md`)."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,6 +19,15 @@ from athwe.model.packed import Packed
 from athwe.model.sequential import SequentialModel
 from athwe.model.shape import ModelShape
 from athwe.model.step import Step
+
+_WEIGHED_BY: Mapping[str, tuple[str, ...]] = {
+    "item_contrast": ("id_contrastive_weight",),
+    "temporal_contrast": ("phcl_weight",),
+    "attribute": ("attribute_weight",),
+    "cluster": ("cluster_weight",),
+    "expert_diversity": ("diversity_weight", "cosine_lambda"),
+}
+"""Loss parts, with the keys whose product weighs them."""
 
 
 @dataclass(frozen=True)
@@ -99,14 +110,7 @@ class StreamModel(SequentialModel):
         return self.has("temporal_contrast")
 
     def _weight(self, part: str) -> float:
-        config = self.config
-        return {
-            "item_contrast": config.id_contrastive_weight,
-            "temporal_contrast": config.phcl_weight,
-            "attribute": config.attribute_weight,
-            "cluster": config.cluster_weight,
-            "expert_diversity": config.diversity_weight * config.cosine_lambda,
-        }[part]
+        return math.prod(getattr(self.config, key) for key in _WEIGHED_BY[part])
 
     @property
     def loss_weights(self) -> dict[str, float]:

@@ -110,14 +110,14 @@ class Trainer:
             else:
                 yield self._validate(metrics)
 
-    def rank(self, split: Split) -> Ranking:
-        """Rank the targets of a split with the current weights."""
+    def rank(self, split: Split, mask_seen: bool | None = None) -> Ranking:
+        """Rank the targets of a split with the current weights, in the configuration's `mask_seen` mode or another."""
         return rank_targets(
             self.scorer(),
             self.dataset,
             self.dataset.positions(split),
             batch_size=self.config.eval_batch_size,
-            mask_seen=self.config.mask_seen,
+            mask_seen=self.config.mask_seen if mask_seen is None else mask_seen,
             device_type=self.device.type,
         )
 
@@ -190,7 +190,9 @@ class Trainer:
         """
         tensors, facts = read_checkpoint(Path(path), TRAINING)
         best, model_facts = read_checkpoint(Path(path), MODEL)
-        same_shape = ModelShape.from_json(model_facts["shape"]) == self.model.shape
+        # What a training state of an older version does not say of the shape is not compared.
+        stored = self.model.shape.to_json() | model_facts["shape"]
+        same_shape = ModelShape.from_json(stored) == self.model.shape
         if not same_shape or model_facts["fingerprint"] != self.dataset.fingerprint:
             raise CheckpointError(f"checkpoint {path} is of another data set or other sizes")
         try:

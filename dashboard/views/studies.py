@@ -50,6 +50,7 @@ def overview_table(studies: pd.DataFrame) -> pd.DataFrame:
         {
             "study": studies["study_name"],
             "data set": studies["dataset"],
+            "model": studies["model"],
             "state": studies["activity"].map(_ACTIVITY),
             "progress": 100 * studies["progress"],
             "best value": studies["best_value"],
@@ -80,7 +81,7 @@ def _details(url: str, study_name: str) -> None:
     aims = data.objectives(url, study_name).items()
     facts = (
         *(f"{direction} {objective_label(name, study['mask_seen'])}" for name, direction in aims),
-        f"data set {study['dataset']}",
+        f"{data.model_of(study['spec'])} on {study['dataset']}",
         f"looks at the test split: {data.test_looks(url, study_name)}",
         f"code {(study['git_sha'] or 'unknown')[:10]}",
     )

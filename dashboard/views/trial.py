@@ -58,7 +58,9 @@ def _summary(trial: dict, study: dict) -> None:
         st.metric("best epoch", "–" if pd.isna(trial["best_epoch"]) else str(trial["best_epoch"]), border=True)
         st.metric("time", duration(trial["seconds"]), border=True)
     goes_on = "" if pd.isna(trial["retry_of"]) else f" · goes on with trial {trial['retry_of']:.0f}"
-    st.caption(f"Value: {plain(label)}, {plain(study['direction'])}{goes_on}")
+    st.caption(
+        f"Model: {plain(data.model_of(study['spec']))} · value: {plain(label)}, {plain(study['direction'])}{goes_on}"
+    )
 
 
 def parameters_table(trials: pd.DataFrame, number: int, published: dict) -> pd.DataFrame:

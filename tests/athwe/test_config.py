@@ -4,8 +4,9 @@ import pytest
 import yaml
 
 from athwe.config import Config, parse_interval
-from athwe.config_files import build_config, load_config, override_config, parse_override
+from athwe.config_files import build_config, load_config, override_config, parse_override, published_config
 from athwe.errors import ConfigError
+from athwe.model_keys import COUNTED, MODEL_NAMES
 
 PUBLISHED_DATASET = """
 n_layers: 2
@@ -116,9 +117,61 @@ def test_later_layers_win(folder, tmp_path):
     assert (config.epochs, config.beta, config.topk) == (3, 0.5, (10,))
 
 
+def test_a_model_s_file_lies_over_the_data_set_s_and_below_what_is_given(folder, tmp_path):
+    (folder / "model").mkdir()
+    (folder / "model" / "HM4SR.yaml").write_text("beta: 0.3\ntemperature: 0.2\nepochs: 100\n")
+    extra = tmp_path / "extra.yaml"
+    extra.write_text("model: HM4SR\nepochs: 7\n")
+    config = load_config("Home_and_Kitchen", files=[extra], overrides=["temperature=0.5"], config_root=folder)
+    assert (config.model, config.beta, config.epochs, config.temperature) == ("HM4SR", 0.3, 7, 0.5)
+    assert load_config("Home_and_Kitchen", config_root=folder) == Config(), "another model's file"
+
+
+def test_the_shipped_files_hold_what_the_authors_set():
+    found = load_config("Home_and_Kitchen", overrides=["model=HM4SR"])
+    assert (found.initializer_weight, found.temperature, found.beta) == ((0.0, 1.0, 1.0), 0.2, 0.3)
+    assert (found.epochs, found.stopping_step, found.start_expert_num, found.temporal_expert_num) == (100, 10, 4, 4)
+    assert published_config("HM4SR").beta == 0.3 and published_config("ATHWE") == Config()
+    found = load_config("Home_and_Kitchen", overrides=["model=UniSRec"])
+    assert (found.temperature, found.n_exps, found.adaptor_dropout_prob) == (0.07, 8, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "unread"),
+    [
+        ("SASRec", "beta=0.3", "beta"),
+        ("SASRec", "n_clusters=7", "n_clusters"),
+        ("HM4SR", "wavelet_J=2", "wavelet_J"),
+        ("HM4SR", "beta=0.4", None),
+        ("UniSRec", "train_type=inductive", None),
+        ("ATHWE", "start_expert_num=2", "start_expert_num"),
+        ("Popularity", "learning_rate=0.1", "learning_rate"),
+        ("CoOccurrence", "mask_seen=true", None),
+        ("SASRec", "learning_rate=0.1", None),
+    ],
+)
+def test_a_key_that_the_model_does_not_read_is_named_and_the_data_set_s_are_not(caplog, model, given, unread):
+    with caplog.at_level(logging.WARNING):
+        load_config("Home_and_Kitchen", overrides=[f"model={model}", given])
+    assert [record.getMessage().rpartition(": ")[2] for record in caplog.records] == ([unread] if unread else [])
+
+
+def test_every_model_runs_on_the_configuration_of_every_data_set():
+    for model in MODEL_NAMES:
+        for dataset in ("demo", "Home_and_Kitchen", "other"):
+            config = load_config(dataset, overrides=[f"model={model}"])
+            assert config.model == model and config.wants_clusters == (model == "ATHWE")
+    assert {"CoOccurrence", "Popularity"} == set(COUNTED)
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
+        ("model=sasrec", r"unknown model 'sasrec' \(in --set model=sasrec\); did you mean 'SASRec'\?"),
+        ("model=HMSR", "did you mean 'HM4SR'"),
+        ("model=../x", "unknown model '../x' .*: expected ATHWE, HM4SR"),
+        ("model=3", "unknown model 3 "),
+        ("model=null", "unknown model None "),
         ("hiden_size=3", "unknown config key 'hiden_size' .*did you mean 'hidden_size'"),
         ("wavelet_j=3", "did you mean 'wavelet_J'"),
         ("n_layers=two", "config key 'n_layers': .*integer.*got 'two' .in --set n_layers=two"),

@@ -23,6 +23,8 @@ from tuning.store import Finding, Store, now  # noqa: E402
 
 OBJECTIVE = "valid/ndcg@10"
 FINISHED, RUNNING, SILENT, EMPTY = "kitchen-2026.01", "kitchen-live", "kitchen-killed", "toys-just_started"
+MODELS = {RUNNING: {"model": "HM4SR"}}
+"""What a spec says of the model; older ones say nothing."""
 USERS = [f"U{number:04d}" for number in range(1, 61)]
 ITEMS = [f"I{number:03d}" for number in range(1, 81)]
 HOSTILE_TITLE = "<script>alert(1)</script> **bold** $x^2$ [link](http://example.org) :red[Pan] & 'lid'"
@@ -125,7 +127,8 @@ def _study(store: Store, folder: Path, name: str, created, asked, heartbeat=None
             "storage_path": str(folder / "storage"), "dataset_folder": str(folder / "dataset"),
             "spec_json": json.dumps(
                 {
-                    "space": space, "config": {"hidden_size": 64, "seed": 2024}, "versions": {"python": "3.11"},
+                    "space": space, "config": {"hidden_size": 64, "seed": 2024} | MODELS.get(name, {}),
+                    "versions": {"python": "3.11"},
                     "git_sha": "0123456789ab", "published": {"learning_rate": 1e-3, "moe_topk": 6},
                 }
             ),

@@ -46,6 +46,12 @@ def test_studies_have_progress_and_time(store_url):
     assert frame.loc[fixture_store.FINISHED, "seconds"] == pytest.approx(5 * 3600, abs=5)
 
 
+def test_studies_have_their_model_and_those_from_before_there_were_several_athwe(store_url):
+    models = data.studies(store_url).set_index("study_name")["model"].to_dict()
+    assert (models[fixture_store.RUNNING], models[fixture_store.FINISHED]) == ("HM4SR", "ATHWE")
+    assert data.model_of({}) == data.model_of({"config": {"model": None}}) == "ATHWE"
+
+
 def test_best_trials_prefer_complete_ones_and_follow_the_direction():
     frame = pd.DataFrame(
         {

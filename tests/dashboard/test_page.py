@@ -79,9 +79,16 @@ def test_the_list_shows_every_study_with_state_progress_and_best_value(open_page
     assert frame["state"].to_dict() == {
         FINISHED: "■ ended", RUNNING: "▶ running", SILENT: "? silent", EMPTY: "▶ running",
     }  # fmt: skip
+    assert (frame.loc[RUNNING, "model"], frame.loc[FINISHED, "model"]) == ("HM4SR", "ATHWE")
     assert frame.loc[FINISHED, "progress"] == 100
     assert 0.03 < frame.loc[FINISHED, "best value"] < 0.06
     assert frame.loc[SILENT, "objective"] == "ndcg@10 · valid · seen items removed"
+
+
+@pytest.mark.parametrize(("study", "model"), [(RUNNING, "HM4SR"), (FINISHED, "ATHWE")])
+def test_a_study_and_its_trials_name_their_model(open_page, study, model):
+    assert f"{model} on kitchen" in texts(open_page(study=study))
+    assert f"Model: {model} · value: ndcg@10" in texts(open_page(view="trial", study=study))
 
 
 def test_a_silent_search_says_how_to_go_on(open_page):

@@ -122,7 +122,10 @@ def test_a_worker_trains_as_anyone_would_and_looks_at_test_once_at_the_end(
     trained = list(trainer.epochs())
     assert [message.get("epoch") for message in messages] == [1, 2, 3, None]
     assert messages[2]["best_value"] == max(one.metrics["valid/ndcg@10"] for one in trained)
-    assert messages[3] == {"test": trainer.evaluate("test")}
+    with trainer.best_model():
+        in_other_mode = trainer.metrics_of(trainer.rank("test", mask_seen=True), "test, mask_seen true")
+    assert messages[3] == {"test": trainer.evaluate("test") | in_other_mode}
+    assert in_other_mode["test, mask_seen true/ndcg@10"] != messages[3]["test"]["test/ndcg@10"]
 
     users = pq.read_table(tmp_path / "finals" / "study.2.seed-77.parquet").to_pandas()
     means = mean_metrics(users["target_rank"].to_numpy(), ["ndcg"], [10])

@@ -35,6 +35,9 @@ def test_what_is_not_given_is_none():
         (["--sampler", "grid"], "invalid choice: 'grid'"),
         (["--dataset", "nowhere"], "no data set 'nowhere'"),
         (["--set", "leaning_rate=1"], "did you mean 'learning_rate'"),
+        (["--model", "sasrec"], "unknown model 'sasrec' (in --set model=sasrec); did you mean 'SASRec'?"),
+        (["--model", "UniSRec", "--set", "modalities=[item]"], "UniSRec needs text features"),
+        (["--model", "Popularity", "--trials", "2"], "nothing is searched of Popularity on tiny, and 2 trials"),
         (["--config", "nowhere.yaml"], "nowhere.yaml: No such file"),
         (["--search-space", "nowhere.yaml"], "nowhere.yaml: No such file"),
         (["--set", "device=cuda", "--gpus-per-trial", "0"], "needs a GPU in every trial"),
@@ -93,4 +96,4 @@ def test_a_space_without_a_parameter_that_acts_is_refused(
     (tmp_path / "space.yaml").write_text(SPACE, encoding="utf-8")
     flags = ["--dataset", "tiny", "--dataset-root", str(root), "--store", store_url, "--set", "n_clusters=4"]
     assert main([*flags, "--search-space", str(tmp_path / "space.yaml")]) == 2
-    assert "at least one parameter" in capsys.readouterr().err
+    assert "nothing is searched of ATHWE on tiny, and 32 trials" in capsys.readouterr().err

@@ -119,14 +119,25 @@ def comparable_looks(ledger: pd.DataFrame, mask_seen: bool) -> list[Look]:
     return list(looks.values())
 
 
-def shown_metrics(objective: str) -> list[str]:
-    """Test metrics to report: the objective's, and recall at the same cutoff.
+def other_mode(mask_seen: bool) -> str:
+    """What test is called in the mode that is not the study's: one look tells the numbers of both.
 
-    >>> shown_metrics("valid/ndcg@10"), shown_metrics("valid/recall@5")
-    (['test/ndcg@10', 'test/recall@10'], ['test/recall@5'])
+    >>> other_mode(False)
+    'test, mask_seen true'
+    """
+    return f"test, mask_seen {str(not mask_seen).lower()}"
+
+
+def shown_metrics(objective: str, mask_seen: bool) -> list[str]:
+    """Test metrics to report: the objective's, recall at the same cutoff, and the first in the other mode.
+
+    >>> shown_metrics("valid/ndcg@10", mask_seen=False)
+    ['test/ndcg@10', 'test/recall@10', 'test, mask_seen true/ndcg@10']
     """
     name = objective.partition("/")[2]
-    return list(dict.fromkeys([f"test/{name}", f"test/recall@{name.partition('@')[2]}"]))
+    return list(
+        dict.fromkeys([f"test/{name}", f"test/recall@{name.partition('@')[2]}", f"{other_mode(mask_seen)}/{name}"])
+    )
 
 
 def summarise(values: Sequence[float]) -> Summary:

@@ -57,9 +57,15 @@ def table(title: str, found: Results, keys: Sequence[str]) -> Table:
     for one in found:
         names = (str(one["trial"]), str(len(one["seeds"])))
         for key in keys:
-            made.add_row(*names, key.partition("/")[2], *_cells(one["metrics"].get(key)))
+            made.add_row(*names, _label(key), *_cells(one["metrics"].get(key)))
             names = ("", "")
     return made
+
+
+def _label(key: str) -> str:
+    """`ndcg@10`, and in what mode where it is not the title's."""
+    split, _, name = key.partition("/")
+    return name + split.removeprefix("test")
 
 
 def _cells(summary: Mapping[str, Any] | None) -> tuple[str, str, str]:

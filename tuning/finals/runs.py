@@ -24,6 +24,7 @@ from athwe.training.trainer import Trainer
 from tuning.driving.signals import on_interrupt
 from tuning.files.results import final_results_name
 from tuning.files.storage import Storage
+from tuning.finals.finalists import other_mode
 from tuning.schema import PARAMETERS, WORKER_LOST
 from tuning.training.endings import failure_of
 from tuning.training.worker import forget_trial, import_ahead, limit_threads
@@ -110,13 +111,17 @@ class FinalWorker:
         """
         with trainer.best_model():
             ranking = trainer.rank(self._split)
-        found: dict[str, Any] = {self._split: trainer.metrics_of(ranking, self._split)}
+            found: dict[str, Any] = {self._split: trainer.metrics_of(ranking, self._split)}
+            if self._split == "test":
+                mask_seen = trainer.config.mask_seen
+                in_other_mode = trainer.rank("test", mask_seen=not mask_seen)
+                found["test"] |= trainer.metrics_of(in_other_mode, other_mode(mask_seen))
         if self._storage is None:
             return found
         measures = measure_lists(ranking, self._dataset, self._split, selecting_cutoff(trainer.config.valid_key))
         learned = (parameter.numel() for parameter in trainer.model.parameters() if parameter.requires_grad)
-        facts = {PARAMETERS: sum(learned), "best_epoch": trainer.best_epoch}
-        write = partial(write_recommendations, ranking, self._dataset, measures=measures, facts=facts)
+        about = {PARAMETERS: sum(learned), "best_epoch": trainer.best_epoch}
+        write = partial(write_recommendations, ranking, self._dataset, measures=measures, about=about)
         if self._split != "test":  # what is kept is all that the run is for
             self._storage.write(final_results_name(self._model_name), write)
             return found

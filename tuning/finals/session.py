@@ -86,7 +86,7 @@ def finalize(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -
 
     if missing(looks):
         looks, failures = _run_missing(study, missing, arguments, console, log)
-    keys = shown_metrics(spec.objective)
+    keys = shown_metrics(spec.objective, spec.config.mask_seen)
     found = results(finalists, comparable_looks(looks, spec.config.mask_seen), keys)
     for one in found:
         one["model"] = _kept_model(study, one["trial_id"], one["seeds"])

@@ -34,21 +34,16 @@ def inert_parameters(config: Config, dataset: Dataset, searched: Collection[str]
         dataset: says which modalities and whether categories are there.
         searched: names in the search space.
     """
+    keys = MODEL_KEYS[config.model]
     of_models = {*searched} if config.model in COUNTED else {*searched} & {*ModelConfig.model_fields, *_CLUSTER_KEYS}
-    absent = dict.fromkeys(of_models - MODEL_KEYS[config.model], f"{config.model} does not read them")
-    if not set(dataset.modalities) & {"txt", "img"}:
-        absent |= dict.fromkeys(_OF_FEATURES, f"{dataset.name} has no text or image features in use")
-    if "item" not in dataset.modalities:
-        absent["id_contrastive_weight"] = "the item stream is not in use"
-    if dataset.attributes is None:
-        absent["attribute_weight"] = f"{dataset.name} has no categories"
+    absent = dict.fromkeys(of_models - keys, f"{config.model} does not read them") | _lacking(dataset)
 
     def is_off(key: str) -> bool:
-        return key not in searched and getattr(config, key) == 0
+        return key in keys and key not in searched and getattr(config, key) == 0
 
     if config.loss == "full" and "sampled_items" in searched and "loss" not in searched:
         absent["sampled_items"] = "loss is full"
-    if config.model == "ATHWE" and is_off("wavelet_J"):
+    if is_off("wavelet_J"):
         absent["feature_initializer_weight"] = "wavelet_J is 0"
     if is_off("routed_expert_nums"):
         absent["moe_topk"] = "routed_expert_nums is 0"
@@ -56,10 +51,23 @@ def inert_parameters(config: Config, dataset: Dataset, searched: Collection[str]
         absent |= dict.fromkeys(_OF_EXPERTS, "there are no experts")
         if "phcl_weight" in absent or is_off("phcl_weight"):
             absent |= dict.fromkeys(_OF_TIME_GAPS, "nothing is there that sees time")
-    return absent | _silenced(absent, is_off)
+    return absent | _silenced({key: why for key, why in absent.items() if key in keys}, is_off)
+
+
+def _lacking(dataset: Dataset) -> dict[str, str]:
+    """What cannot act for want of data."""
+    absent: dict[str, str] = {}
+    if not set(dataset.modalities) & {"txt", "img"}:
+        absent |= dict.fromkeys(_OF_FEATURES, f"{dataset.name} has no text or image features in use")
+    if "item" not in dataset.modalities:
+        absent["id_contrastive_weight"] = "the item stream is not in use"
+    if dataset.attributes is None:
+        absent["attribute_weight"] = f"{dataset.name} has no categories"
+    return absent
 
 
 def _silenced(absent: Mapping[str, str], is_off: Callable[[str], bool]) -> dict[str, str]:
+    """What belongs to a loss that does not act."""
     found: dict[str, str] = {}
     for name, weight in _WEIGHED_BY.items():
         if weight in absent:

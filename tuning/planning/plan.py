@@ -8,6 +8,7 @@ from athwe.config import Config
 from athwe.config_files import load_config, model_asked_for, published_config
 from athwe.data import Dataset, load_dataset
 from athwe.errors import AthweError
+from athwe.model.registry import modalities_for
 from tuning.errors import SearchError
 from tuning.nodes.provenance import git_sha, hardware, package_versions
 from tuning.planning.inert import inert_parameters, labelled_items
@@ -75,6 +76,7 @@ def make_plan(flags: Mapping[str, Any]) -> Plan:
     settings.space.check(config)
     settings.pruner.require_users(config.valid_key)
     dataset = load_dataset(name, flags.get("dataset_root"), config).sealed()  # nothing of a search can read test
+    modalities_for(config, dataset)  # refuses here what every trial would fail for
     space = settings.space.without(inert_parameters(config, dataset, settings.space.root.keys()))
     space = space.with_n_clusters_at_most(labelled_items(dataset)).including(config)
     space.check(config)

@@ -1,9 +1,11 @@
 import pytest
 import torch
+from plain_reference import FIRST_TIMESTAMP, LONGEST_GAP_SECONDS, MODALITIES_OF
 
 from athwe.config import ModelConfig
 from athwe.data import Batch, Catalogue
-from athwe.model.athwe import ATHWE
+from athwe.model.registry import build_model
+from athwe.model.sequential import SequentialModel
 from athwe.model.shape import ModelShape
 
 N_ITEMS = 25
@@ -57,7 +59,7 @@ def batch() -> Batch:
 def build(config, catalogue):
     """Make a model in evaluation mode; keyword arguments change the configuration."""
 
-    def build_model(modalities=("item", "txt", "img"), catalogue=catalogue, **changes) -> ATHWE:
+    def build_one(modalities=("item", "txt", "img"), catalogue=catalogue, **changes) -> SequentialModel:
         torch.manual_seed(11)
         shape = ModelShape(
             modalities=tuple(modalities),
@@ -66,7 +68,24 @@ def build(config, catalogue):
             feature_widths={name: catalogue.features[name].shape[1] for name in modalities if name != "item"},
             n_attributes=0 if catalogue.attributes is None else catalogue.attributes.shape[1],
             n_clusters={name: 4 for name in modalities if name != "item"},
+            first_timestamp=FIRST_TIMESTAMP,
+            longest_gap_seconds=LONGEST_GAP_SECONDS,
         )
-        return ATHWE(config.model_copy(update=changes), shape).eval()
+        return build_model(config.model_copy(update=changes), shape).eval()
 
-    return build_model
+    return build_one
+
+
+@pytest.fixture
+def build_random(build):
+    """Make a trained model by name in evaluation mode, every parameter drawn at random so that each matters."""
+
+    def build_one(model: str, **changes) -> SequentialModel:
+        made = build(changes.pop("modalities", MODALITIES_OF[model]), model=model, **changes)
+        generator = torch.Generator().manual_seed(12)
+        with torch.no_grad():
+            for parameter in made.parameters():
+                parameter.copy_(0.4 * torch.randn(parameter.shape, generator=generator))
+        return made
+
+    return build_one

@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 import torch
+from plain_reference import placeholders_of, step_of, wider
 from torch.nn.functional import pad
 
 from athwe.data import Batch
@@ -12,24 +13,6 @@ from athwe.model.packed import Packed
 from athwe.model.step import Step, placeholder_mask
 
 SUBSETS = [subset for size in (1, 2, 3) for subset in itertools.combinations(("item", "txt", "img"), size)]
-
-
-def wider(batch: Batch, extra: int, filler: int = 0) -> Batch:
-    """The same histories in a longer array, with `filler` as the time of padded positions."""
-    timestamp = pad(batch.timestamp, (0, extra))
-    item_sequence = pad(batch.item_sequence, (0, extra))
-    return dataclasses.replace(
-        batch, item_sequence=item_sequence, timestamp=torch.where(item_sequence > 0, timestamp, filler)
-    )
-
-
-def placeholders_of(batch: Batch) -> torch.Tensor:
-    mask = placeholder_mask(batch.length, 0.3, torch.Generator().manual_seed(1))
-    return pad(mask, (0, batch.item_sequence.shape[1] - mask.shape[1]))
-
-
-def step_of(batch: Batch) -> Step:
-    return Step.of_batches([batch], [placeholders_of(batch)])
 
 
 def test_scores_do_not_depend_on_padded_length_or_on_what_sits_in_padding(build, catalogue, batch):

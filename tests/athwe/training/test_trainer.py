@@ -101,6 +101,16 @@ def test_a_run_that_stopped_and_went_on_equals_one_that_did_not(tiny_config, tin
     assert second.evaluate("test") == whole.evaluate("test")
 
 
+def test_a_training_state_from_before_models_knew_training_s_times_goes_on(trained, tiny_dataset, tmp_path):
+    trained[0].save(tmp_path / "state")
+    facts = json.loads((tmp_path / "state" / "model.json").read_text())
+    assert facts["shape"].pop("first_timestamp") and facts["shape"].pop("longest_gap_seconds")
+    (tmp_path / "state" / "model.json").write_text(json.dumps(facts))
+    again = Trainer(trained[0].config, tiny_dataset)
+    again.restore(tmp_path / "state")
+    assert again.evaluate("test") == trained[0].evaluate("test")
+
+
 def test_early_stopping_goes_by_patience(tiny_config, tiny_dataset):
     trainer, results = train(tiny_config, tiny_dataset, epochs=30, stopping_step=1, learning_rate=0.05)
     assert len(results) < 30

@@ -61,6 +61,29 @@ def test_sampled_items_act_on_the_sampled_softmax_alone(tiny_root: Path):
     assert inert(dataset, Config(), (*searched, "loss")) == set()
 
 
+@pytest.mark.parametrize(
+    ("model", "dropped"),
+    [
+        ("HM4SR", {"wavelet_J", "n_clusters", "n_exps"}),
+        ("UniSRec", {"wavelet_J", "n_clusters", "beta"}),
+        ("SASRec", {"wavelet_J", "n_clusters", "beta", "temperature", "n_exps"}),
+        ("Popularity", {"wavelet_J", "n_clusters", "beta", "temperature", "n_exps", "learning_rate"}),
+    ],
+)
+def test_what_a_model_does_not_read_is_not_searched(tiny_root: Path, model: str, dropped: set[str]):
+    searched = ("wavelet_J", "n_clusters", "beta", "temperature", "n_exps", "learning_rate")
+    assert inert(load(tiny_root), Config(model=model), searched) & {*searched} == dropped
+
+
+def test_the_temperature_of_unisrec_s_score_needs_no_item_contrast(tiny_root: Path):
+    searched = ("temperature", "train_type")
+    for dataset, changes in (
+        (load(tiny_root, modalities=("txt",)), {}),
+        (load(tiny_root), {"id_contrastive_weight": 0}),
+    ):
+        assert not inert(dataset, Config(model="UniSRec", **changes), searched) & {*searched}
+
+
 @pytest.mark.parametrize("modalities", [None, ("item", "txt")])
 def test_items_with_features_are_counted_without_the_padding(tiny_root: Path, modalities: tuple | None):
     dataset = load(tiny_root, modalities=modalities)

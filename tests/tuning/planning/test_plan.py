@@ -1,10 +1,21 @@
 """What a plan says of a study before anything runs."""
 
+import json
 from pathlib import Path
 
+import pytest
+from finished_study import save_study, tiny_plan
 from tiny_search import write_tiny
 
-from tuning.planning.plan import make_plan
+from athwe.config import TrainingConfig
+from athwe.config_files import default_config_root, read_yaml
+from athwe.errors import ConfigError
+from athwe.model_keys import COUNTED, MODEL_KEYS, MODEL_NAMES
+from tuning.errors import SearchError
+from tuning.planning.plan import make_plan, matching_study
+from tuning.store import Store
+
+TRAINED = [name for name in MODEL_NAMES if name not in COUNTED]
 
 
 def test_the_spec_holds_the_published_values_of_what_is_searched_beside_trial_0(tmp_path: Path):
@@ -13,3 +24,50 @@ def test_the_spec_holds_the_published_values_of_what_is_searched_beside_trial_0(
     spec = plan.spec("s", concurrency=1, gpus_per_trial=0)
     assert spec.published.keys() == spec.settings.space.root.keys()
     assert (spec.published["beta"], spec.config.beta) == (0.2, 0.4)
+
+
+@pytest.mark.parametrize("model", TRAINED)
+def test_every_parameter_of_a_model_s_space_acts_where_every_modality_is_there(tmp_path: Path, model: str):
+    plan = tiny_plan(write_tiny(tmp_path), model=model)
+    shipped = read_yaml(default_config_root() / "search" / f"{model.lower()}.yaml")["space"]
+    assert plan.config.model == model
+    assert list(plan.settings.space.root) == list(shipped), "one was dropped as inert"
+    assert shipped.keys() <= MODEL_KEYS[model] | TrainingConfig.model_fields.keys()
+    published = plan.spec("s", 1, 0).published
+    assert published.get("temperature") == {"ATHWE": 0.1, "HM4SR": 0.2, "UniSRec": 0.07}.get(model)
+
+
+@pytest.mark.parametrize("model", COUNTED)
+def test_a_model_that_counts_has_one_trial(tmp_path: Path, model: str):
+    root = write_tiny(tmp_path)
+    plan = tiny_plan(root, model=model)
+    assert (plan.settings.trials, plan.settings.space.root) == (1, {})
+    with pytest.raises(SearchError, match=f"nothing is searched of {model} on tiny, and 2 trials"):
+        tiny_plan(root, model=model, trials=2)
+
+
+def test_a_model_that_needs_text_is_refused_before_anything_runs(tmp_path: Path):
+    with pytest.raises(ConfigError, match="UniSRec needs text features"):
+        tiny_plan(write_tiny(tmp_path, modalities=()), model="UniSRec")
+
+
+def test_a_flag_goes_below_set_and_a_model_may_be_set_in_either(tmp_path: Path):
+    root = write_tiny(tmp_path)
+    given = {"dataset": "tiny", "dataset_root": str(root), "set": ["model=SASRec"]}
+    assert make_plan(given).config.model == make_plan(given | {"model": "HM4SR"}).config.model == "SASRec"
+    assert "n_layers" in make_plan(given).settings.space.root
+
+
+def test_a_study_from_before_there_were_models_goes_on_as_athwe(tmp_path: Path):
+    root = write_tiny(tmp_path / "data")
+    with Store.open(f"sqlite:///{tmp_path}/store.db") as store:
+        spec = save_study(store, tiny_plan(root), tmp_path / "files")
+        older = json.loads(spec.model_dump_json())
+        for key in ("model", "start_expert_num", "temporal_expert_num", "interval_scale", "n_exps",
+                    "adaptor_dropout_prob", "train_type"):  # fmt: skip
+            del older["config"][key]
+        row = (store.study("study") or {}) | {"spec": older}
+        found, plan = matching_study([row], {})
+        assert found["study_name"] == "study" and plan.config.model == "ATHWE"
+        with pytest.raises(SearchError, match="config.model is ATHWE there and SASRec here"):
+            matching_study([row], {"model": "SASRec"})
