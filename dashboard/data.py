@@ -131,6 +131,12 @@ def pruner_audit(url: str, study_name: str) -> pd.DataFrame:
 
 
 @_cached
+def findings(url: str, study_name: str, topic: str) -> pd.DataFrame:
+    """What was found out about a study on one topic: subject, part, name, value, in the order of writing."""
+    return open_store(url).findings(study_name, topic)
+
+
+@_cached
 def test_looks(url: str, study_name: str) -> int:
     """How often the test split of a study was looked at."""
     return len(open_store(url).test_evaluations(study_name))

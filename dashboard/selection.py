@@ -14,6 +14,7 @@ from dashboard.labels import plain
 
 OF_A_STUDY = (
     *("trial", "trials", "lists", "states", "axes", "metrics", "curves", "user", "find"),
+    "part",
     *("slices", "contour_x", "contour_y", "pareto_x", "pareto_y", "one", "other"),
     *("split", "finals", "pair", "length", "gap", "popularity", "cold", "category", "beyond"),
 )

@@ -11,3 +11,8 @@ Gain = Literal["worst_slice"]
 AUTO = "auto"
 """Cores or GPUs a trial are chosen from what a dry batch takes."""
 LogTarget = Literal["tensorboard", "mlflow", "wandb"]
+ABLATION_PARTS = (
+    *("item", "txt", "img", "wavelet", "time", "routed_experts", "shared_experts"),
+    *("item_contrast", "temporal_contrast", "attribute", "cluster", "expert_diversity", "shares"),
+)
+"""What `tuning/ablate.py` can take out of a model; `shares` is no part, but every subset of the modalities."""

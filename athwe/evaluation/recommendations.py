@@ -5,6 +5,7 @@ without reading the file. Files are written under a temporary name and renamed.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +23,22 @@ MASK_SEEN_KEY = b"mask_seen"
 BEYOND_ACCURACY_KEY = b"beyond_accuracy"
 
 
-def write_recommendations(ranking: Ranking, dataset: Dataset, path: Path, measures: ListMeasures | None = None) -> None:
+def write_recommendations(
+    ranking: Ranking,
+    dataset: Dataset,
+    path: Path,
+    measures: ListMeasures | None = None,
+    about: Mapping[str, object] | None = None,
+) -> None:
     """One row a user: user, history_end, target, target_rank, last_gap_seconds, target_popularity, items and scores.
 
     `history_end` counts the user's interactions before the target: an exclusive index into its row of the histories.
     `facts_of` says what it, `last_gap_seconds` and `target_popularity` are; files of an older version lack these two.
     `items` and `scores` are the top-K lists. `measures` of the same ranking add a column each, null where a user has no
     value, and what all lists are like to the file's metadata.
+
+    Args:
+        about: written into the file's metadata as texts.
     """
     users = dataset.users(ranking.positions)
     order = np.argsort(dataset.user_tokens[users], kind="stable")
@@ -50,6 +60,7 @@ def write_recommendations(ranking: Ranking, dataset: Dataset, path: Path, measur
         }
     )
     metadata: dict[bytes | str, bytes | str] = {MASK_SEEN_KEY: str(ranking.mask_seen).lower()}
+    metadata |= {name: str(value) for name, value in (about or {}).items()}
     if measures:
         metadata[BEYOND_ACCURACY_KEY] = json.dumps(measures.to_json())
     _write(table.replace_schema_metadata(metadata), path)

@@ -10,7 +10,7 @@ from athwe.model.sequential import SequentialModel
 from athwe.model.shape import ModelShape
 from athwe.model.streams import SASRec
 from athwe.model.unisrec import UniSRec
-from athwe.model_keys import MODEL_STREAMS, ModelName
+from athwe.model_keys import COUNTED, MODEL_STREAMS, ModelName
 
 MODELS: dict[ModelName, type[SequentialModel]] = {
     "ATHWE": ATHWE,
@@ -48,6 +48,6 @@ def modalities_for(config: Config, dataset: Dataset) -> tuple[str, ...]:
         raise ConfigError(f"UniSRec needs text features: there is no txt_emb.pt in use in {dataset.name}")
     if config.model == "UniSRec":  # its one stream
         return ("txt",)
-    if not modalities:
+    if not modalities and config.model not in COUNTED:
         raise ConfigError(f"{config.model} needs one of the modalities {list(uses)}, got {list(dataset.modalities)}")
     return modalities

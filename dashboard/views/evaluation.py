@@ -1,4 +1,4 @@
-"""How good the chosen trials are, and for whom: every metric at every cutoff, a measure by slice of users."""
+"""How good the chosen trials are, and for whom: metrics at every cutoff, a measure by slice, an ablation."""
 
 import pandas as pd
 import streamlit as st
@@ -8,7 +8,7 @@ from dashboard.charts import cutoffs
 from dashboard.files import UnreadableFile
 from dashboard.labels import MAX_CHOSEN, metric_label, plain, seen_mode, trial_colours
 from dashboard.selection import choose_several
-from dashboard.views import evaluation_beyond, evaluation_slices
+from dashboard.views import evaluation_ablation, evaluation_beyond, evaluation_slices
 from dashboard.widgets import chart, nothing, table
 
 
@@ -41,6 +41,7 @@ def _view(url: str, study_name: str) -> None:
         evaluation_beyond.show(study, rows)
     except UnreadableFile as error:
         st.warning(plain(error))
+    evaluation_ablation.show(url, study)
 
 
 def at_best_epoch(metrics: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:

@@ -19,7 +19,7 @@ if __name__ == "__main__":
 
 from dashboard.beyond import OF_USERS  # noqa: E402
 from tuning import schema  # noqa: E402
-from tuning.store import Store, now  # noqa: E402
+from tuning.store import Finding, Store, now  # noqa: E402
 
 OBJECTIVE = "valid/ndcg@10"
 FINISHED, RUNNING, SILENT, EMPTY = "kitchen-2026.01", "kitchen-live", "kitchen-killed", "toys-just_started"
@@ -63,7 +63,33 @@ def build(folder: Path) -> str:
             _write_users(path, goal, random.Random(seed * 100 + number), split="test")
         unrecorded = folder / "storage" / "finals" / f"{FINISHED}.3.seed-2099.parquet"
         _write_users(unrecorded, 0.04, random.Random(1), split="test")
+        _ablation(store)
     return url
+
+
+def _ablation(store: Store) -> None:
+    """The text earns its place, one loss costs, of the wavelet nothing can be told."""
+    whole = {"trial": 7, "mean": 0.05, "sd": 0.001, "seeds": 3, "parameters": 120_000}
+    rows = [Finding("full", "", name, value) for name, value in whole.items()]
+    for part, difference, half, p_holm in (
+        ("txt", -0.012, 0.004, 0.001), ("wavelet", 0.001, 0.003, 1.0), ("item_contrast", 0.005, 0.002, 0.01),
+    ):  # fmt: skip
+        facts = {"mean": 0.05 + difference, "sd": 0.0012, "seeds": 3, "parameters": 120_000 - (part == "txt") * 9_000}
+        facts |= {"difference": difference, "low": difference - half, "high": difference + half, "p": p_holm / 3}
+        facts |= {"users": len(USERS), "paired_seeds": 3, "p_holm": p_holm}
+        rows += [Finding(part, "", name, value) for name, value in facts.items()]
+        for label, more in (("History length: 6 to 10", -0.006), ("History length: 11 to 20", 0.004)):
+            one = {"difference": difference + more, "low": difference + more - 0.01, "high": difference + more + 0.01}
+            rows += [Finding(part, label, name, value) for name, value in (one | {"users": 30}).items()]
+    store.save_findings(FINISHED, "ablation", rows)
+    shares = [
+        Finding(part, "", name, value)
+        for part, share in (("item", 0.01), ("txt", 0.02), ("img", -0.002))
+        for name, value in {"share": share, "low": share - 0.003, "high": share + 0.003}.items()
+    ]
+    means = {"item+txt+img": 0.05, "item+txt": 0.052, "item": 0.034, "none": 0.022}
+    shares += [Finding("subset", name, "mean", value) for name, value in means.items()]
+    store.save_findings(FINISHED, "shapley", shares)
 
 
 def _study(store: Store, folder: Path, name: str, created, asked, heartbeat=None, ended=None) -> None:

@@ -188,7 +188,8 @@ def test_only_a_finalisation_reads_a_data_set_that_is_not_sealed(tiny_root: Path
     }
     assert readers == {
         "planning/plan.py",  # which seals it
-        "stored/data.py",  # for the next two
+        "stored/data.py",  # for the next three
         "finals/session.py",
+        "ablation/session.py",  # which seals it
         "stored/reproduce_session.py",  # its training seals it
     }

@@ -20,6 +20,8 @@ REPLICATES = "replicates"
 """Folder with per-user results on validation of trials that were trained on further seeds."""
 FINALS = "finals"
 """Folder with the models of finalists, and their per-user results on test."""
+ABLATION = "ablation"
+"""Folder with a folder a trial: per-user results on validation of its configuration without one part or another."""
 
 
 def recommendations_name(trial_id: str) -> str:
@@ -45,6 +47,11 @@ def final_model_name(trial_id: str, seed: int) -> str:
 def final_results_name(model_name: str) -> str:
     """Per-user results on test of the model of that name."""
     return f"{model_name}.parquet"
+
+
+def ablation_name(trial_id: str, variant: str, seed: int) -> str:
+    """What is kept of a trial's configuration that was changed in some way and trained on a seed begins with this."""
+    return f"{ABLATION}/{trial_id}/{variant}.seed-{seed}"
 
 
 def replicate_name(trial_id: str, seed: int) -> str:

@@ -12,6 +12,7 @@ from scipy import stats
 
 from tuning.books.record import best_trials
 from tuning.errors import SearchError
+from tuning.files.results import final_model_name
 from tuning.schema import COMPLETE, PRUNED
 
 CONFIDENCE = 0.95
@@ -34,6 +35,16 @@ class FinalRun:
 
     finalist: Finalist
     seed: int
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """Laid over the study's configuration."""
+        return self.finalist.params
+
+    @property
+    def name(self) -> str:
+        """Of its model below the storage path."""
+        return final_model_name(self.finalist.trial_id, self.seed)
 
     def __str__(self) -> str:
         return f"trial {self.finalist.number} with seed {self.seed}"

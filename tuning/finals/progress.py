@@ -1,6 +1,6 @@
-"""What a running finalisation shows: bars in a terminal, a line a run elsewhere. No number of the test split."""
+"""What configurations that are trained again show: bars in a terminal, a line a run elsewhere; no number of test."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -8,23 +8,30 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from tuning.driving.progress import number_text
-from tuning.finals.finalists import FinalRun
 
 
 class FinalProgress:
     """Use as a context manager around the runs."""
 
-    def __init__(self, console: Console, objective: str, runs: int, epochs: int):
+    def __init__(
+        self,
+        console: Console,
+        objective: str,
+        runs: int,
+        epochs: int,
+        kept: str = "its look at test is in the ledger",
+    ):
         self._console = console
         self._objective = objective
         self._epochs = epochs
+        self._kept = kept
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self._bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         self._all = self._bars.add_task("runs", total=runs)
-        self._bar: dict[FinalRun, TaskID] = {}
-        self._last: dict[FinalRun, Mapping[str, Any]] = {}
+        self._bar: dict[Hashable, TaskID] = {}
+        self._last: dict[Hashable, Mapping[str, Any]] = {}
 
-    def epoch(self, run: FinalRun, message: Mapping[str, Any]) -> None:
+    def epoch(self, run: Hashable, message: Mapping[str, Any]) -> None:
         """A run trained an epoch."""
         self._last[run] = message
         if run not in self._bar:
@@ -32,15 +39,15 @@ class FinalProgress:
         text = f"{run}, best {self._objective} {number_text(message['best_value'])}"
         self._bars.update(self._bar[run], completed=message["epoch"], description=text)
 
-    def ended(self, run: FinalRun, problem: str | None = None) -> None:
-        """A run is over, with a look at test or with a problem."""
+    def ended(self, run: Hashable, problem: str | None = None) -> None:
+        """A run is over, with a look or with a problem."""
         if run in self._bar:
             self._bars.remove_task(self._bar.pop(run))
         self._bars.advance(self._all)
         last = self._last.get(run)
         how = problem or (
             f"{last['epoch']} epochs, best {self._objective} {number_text(last['best_value'])} in epoch "
-            f"{last['best_epoch']}; its look at test is in the ledger"
+            f"{last['best_epoch']}; {self._kept}"
             if last
             else "no epoch"
         )

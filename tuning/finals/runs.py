@@ -1,11 +1,14 @@
-"""Finalists at work on Ray: each run trains a trial again on a fresh seed and then looks at test, once."""
+"""Configurations trained again on Ray: each run trains one on a seed and then looks at a split, once.
+
+Of a finalist that is test, of what is compared otherwise validation.
+"""
 
 import traceback
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import ray
 from ray.exceptions import RayError
@@ -14,14 +17,15 @@ from athwe.allocator import keep_freed_memory
 from athwe.config import Config
 from athwe.config_files import override_config
 from athwe.data import Dataset
+from athwe.data.split import Split
 from athwe.evaluation.list_measures import measure_lists, selecting_cutoff
 from athwe.evaluation.recommendations import write_recommendations
 from athwe.training.trainer import Trainer
 from tuning.driving.signals import on_interrupt
-from tuning.files.results import final_model_name, final_results_name
+from tuning.files.results import final_results_name
 from tuning.files.storage import Storage
-from tuning.finals.finalists import FinalRun, other_mode
-from tuning.schema import WORKER_LOST
+from tuning.finals.finalists import other_mode
+from tuning.schema import PARAMETERS, WORKER_LOST
 from tuning.training.endings import failure_of
 from tuning.training.worker import forget_trial, import_ahead, limit_threads
 
@@ -29,30 +33,56 @@ _TRIES_AFTER_A_LOST_WORKER = 2
 _TICK_SECONDS = 1.0
 
 
-class Listener(Protocol):
+class Run(Protocol):
+    """What is trained; may be a key, and says in words what it is."""
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """Laid over the study's configuration."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Of the training."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Below the storage path: what is kept of the run begins with it."""
+        ...
+
+
+SomeRun = TypeVar("SomeRun", bound=Run)
+HeardRun = TypeVar("HeardRun", bound=Run, contravariant=True)
+
+
+class Listener(Protocol[HeardRun]):
     """Who hears what comes of the runs, in the driver."""
 
     def tick(self) -> None:
         """About once a second."""
 
-    def epoch(self, run: FinalRun, message: Mapping[str, Any]) -> None:
+    def epoch(self, run: HeardRun, message: Mapping[str, Any]) -> None:
         """A run trained an epoch: `epoch`, `best_epoch`, `best_value`."""
 
-    def looked(self, run: FinalRun, metrics: Mapping[str, float], not_kept: str | None) -> None:
-        """A run has come to its end and has looked at test; `not_kept` says why its model could not be written."""
+    def looked(self, run: HeardRun, metrics: Mapping[str, float], not_kept: str | None) -> None:
+        """A run has come to its end and has looked; `not_kept` says why its model could not be written."""
 
-    def failed(self, run: FinalRun, reason: str, error: str) -> None:
+    def failed(self, run: HeardRun, reason: str, error: str) -> None:
         """A run ended without a look."""
 
 
 class FinalWorker:
-    """Trains one run after another, an epoch a step. The step after a run's last epoch looks at test."""
+    """Trains one run after another, an epoch a step. The step after a run's last epoch looks at the split."""
 
-    def __init__(self, dataset: Dataset, config: Config, cores: int, storage: Storage | None = None):
+    def __init__(
+        self, dataset: Dataset, config: Config, cores: int, storage: Storage | None = None, split: Split = "test"
+    ):
         limit_threads(cores)
         keep_freed_memory()
         import_ahead()
         self._dataset, self._config, self._storage = dataset, config, storage
+        self._split: Split = split
 
     def begin(self, params: Mapping[str, Any], seed: int, model_name: str = "") -> None:
         """The next run, whose model is kept under a name; nothing is built yet, so that only steps can fail."""
@@ -62,7 +92,7 @@ class FinalWorker:
         forget_trial()
 
     def step(self) -> dict[str, Any]:
-        """Train an epoch and tell of it; after the last one, give the `test` metrics. A `failure` ends the run, too."""
+        """Train an epoch and tell of it; after the last one, give the split's metrics. A `failure` ends a run, too."""
         try:
             if self._trainer is None:
                 self._trainer = Trainer(override_config(self._config, self._values), self._dataset)
@@ -76,17 +106,25 @@ class FinalWorker:
             return {"failure": {"reason": ending.reason, "error": ending.error}}
 
     def _look(self, trainer: Trainer) -> dict[str, Any]:
-        """Look at test, and keep what every user got, and the model. Without room for them the look still counts."""
-        mask_seen = trainer.config.mask_seen
+        """Look at the split, and keep what every user got; of a look at test, which counts without room for it, too,
+        the model as well.
+        """
         with trainer.best_model():
-            ranking = trainer.rank("test")
-            in_other_mode = trainer.rank("test", mask_seen=not mask_seen)
-        metrics = trainer.metrics_of(ranking, "test") | trainer.metrics_of(in_other_mode, other_mode(mask_seen))
-        found: dict[str, Any] = {"test": metrics}
+            ranking = trainer.rank(self._split)
+            found: dict[str, Any] = {self._split: trainer.metrics_of(ranking, self._split)}
+            if self._split == "test":
+                mask_seen = trainer.config.mask_seen
+                in_other_mode = trainer.rank("test", mask_seen=not mask_seen)
+                found["test"] |= trainer.metrics_of(in_other_mode, other_mode(mask_seen))
         if self._storage is None:
             return found
-        measures = measure_lists(ranking, self._dataset, "test", selecting_cutoff(trainer.config.valid_key))
-        write = partial(write_recommendations, ranking, self._dataset, measures=measures)
+        measures = measure_lists(ranking, self._dataset, self._split, selecting_cutoff(trainer.config.valid_key))
+        learned = (parameter.numel() for parameter in trainer.model.parameters() if parameter.requires_grad)
+        about = {PARAMETERS: sum(learned), "best_epoch": trainer.best_epoch}
+        write = partial(write_recommendations, ranking, self._dataset, measures=measures, about=about)
+        if self._split != "test":  # what is kept is all that the run is for
+            self._storage.write(final_results_name(self._model_name), write)
+            return found
         try:
             self._storage.write(final_results_name(self._model_name), write)
             self._storage.write(self._model_name, trainer.save_model)
@@ -96,23 +134,24 @@ class FinalWorker:
 
 
 @dataclass
-class _Seat:
+class _Seat(Generic[SomeRun]):
     """A worker and what it works on."""
 
     worker: Any
     """Ray's handle of a `FinalWorker`."""
-    run: FinalRun
+    run: SomeRun
     lost: int = 0
     """Workers that this run has lost."""
 
 
 def run_finals(
-    runs: Sequence[FinalRun],
+    runs: Sequence[SomeRun],
     dataset: Dataset,
     config: Config,
-    listener: Listener,
+    listener: Listener[SomeRun],
     *,
     storage: Storage | None = None,
+    split: Split = "test",
     concurrency: int,
     cpus: int,
     gpus: float,
@@ -120,22 +159,23 @@ def run_finals(
     """Work through the runs. Ray is started already; a run whose worker was lost begins anew, twice at most.
 
     Args:
-        storage: where each run's model and per-user results are written; None: nowhere.
+        storage: where each run's per-user results, and of a look at test its model, are written; None: nowhere.
+        split: what each run looks at in the end.
 
     Raises:
         KeyboardInterrupt: Ctrl-C; what was looked at by then is told.
     """
     shared = ray.put(dataset)
     waiting, idle = deque((run, 0) for run in runs), list[Any]()
-    at_work: dict[ray.ObjectRef, _Seat] = {}
+    at_work: dict[ray.ObjectRef, _Seat[SomeRun]] = {}
     new_worker = ray.remote(FinalWorker).options(num_cpus=cpus, num_gpus=gpus).remote
     interrupted: list[bool] = []
     with on_interrupt(lambda: interrupted.append(True)):
         while waiting or at_work:
             while waiting and len(at_work) < concurrency:
-                seat = _Seat(idle.pop() if idle else new_worker(shared, config, cpus, storage), *waiting.popleft())
-                finalist, seed = seat.run.finalist, seat.run.seed
-                seat.worker.begin.remote(dict(finalist.params), seed, final_model_name(finalist.trial_id, seed))
+                worker = idle.pop() if idle else new_worker(shared, config, cpus, storage, split)
+                seat = _Seat(worker, *waiting.popleft())
+                seat.worker.begin.remote(dict(seat.run.params), seat.run.seed, seat.run.name)
                 at_work[seat.worker.step.remote()] = seat
             ready, _ = ray.wait(list(at_work), timeout=_TICK_SECONDS)
             listener.tick()
@@ -152,19 +192,21 @@ def run_finals(
                     at_work[seat.worker.step.remote()] = seat
                 else:
                     idle.append(seat.worker)
-                _tell(listener, seat.run, message)
+                _tell(listener, seat.run, message, split)
 
 
-def _tell(listener: Listener, run: FinalRun, message: Mapping[str, Any]) -> None:
+def _tell(listener: Listener[SomeRun], run: SomeRun, message: Mapping[str, Any], split: Split) -> None:
     if "epoch" in message:
         listener.epoch(run, message)
-    elif "test" in message:
-        listener.looked(run, message["test"], message.get("not_kept"))
+    elif split in message:
+        listener.looked(run, message[split], message.get("not_kept"))
     else:
         listener.failed(run, **message["failure"])
 
 
-def _retry_or_fail(seat: _Seat, error: RayError, waiting: deque[tuple[FinalRun, int]], listener: Listener) -> None:
+def _retry_or_fail(
+    seat: _Seat[SomeRun], error: RayError, waiting: deque[tuple[SomeRun, int]], listener: Listener[SomeRun]
+) -> None:
     ending = failure_of(error)
     if ending.reason == WORKER_LOST and seat.lost < _TRIES_AFTER_A_LOST_WORKER:
         waiting.appendleft((seat.run, seat.lost + 1))

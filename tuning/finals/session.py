@@ -114,10 +114,10 @@ def _run_missing(
     dataset = study.load_dataset(arguments.dataset_root)
     address = cluster_address(arguments.address)
     if address is None:  # what this machine has is known before Ray has started
-        _share_out(spec, arguments, [Node(core_count(), torch.cuda.device_count())])
+        share_out(spec, arguments, [Node(core_count(), torch.cuda.device_count())])
     start_ray(address)
     try:
-        share = _share_out(spec, arguments, available())
+        share = share_out(spec, arguments, available())
         log.open_up()
         facts = {"evaluated_by": _evaluated_by(arguments), "mask_seen": spec.config.mask_seen}
         with Store.open(arguments.store) as store, Ledger(store, study.name, DRIVER, facts) as ledger:
@@ -146,7 +146,7 @@ def _kept_model(study: StoredStudy, trial_id: str, seeds: Sequence[int]) -> str 
     return name and (storage.path(name) if storage.is_local else f"s3://{storage.path(name)}")
 
 
-def _share_out(spec: Spec, arguments: argparse.Namespace, nodes: Sequence[Node]) -> dict[str, Any]:
+def share_out(spec: Spec, arguments: argparse.Namespace, nodes: Sequence[Node]) -> dict[str, Any]:
     """Runs at once, cores and GPUs of each: as a trial of the search had them, as far as there are GPUs here."""
     cpus = arguments.cpus_per_trial or spec.cpus_per_trial
     gpus_per_run = spec.gpus_per_trial if any(node.gpus for node in nodes) else 0.0

@@ -12,11 +12,11 @@ from optuna.storages import RDBStorage
 from pyarrow import ArrowException
 
 from tuning.errors import SearchError
-from tuning.files.results import DIAGNOSTICS, FINALS, MODELS, RECOMMENDATIONS, log_name, ray_name
+from tuning.files.results import ABLATION, DIAGNOSTICS, FINALS, MODELS, RECOMMENDATIONS, log_name, ray_name
 from tuning.files.storage import Storage
 from tuning.store import LIVE_SECONDS, Store
 
-_OF_TRIALS = (RECOMMENDATIONS, DIAGNOSTICS, MODELS, FINALS, "hung")
+_OF_TRIALS = (RECOMMENDATIONS, DIAGNOSTICS, MODELS, FINALS, ABLATION, "hung")
 """Folders with a file or a folder a trial."""
 _SHARED = ("data", "mlflow")
 """Folders whose content no name says the study of: they go with the last study in the storage path."""

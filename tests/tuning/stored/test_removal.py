@@ -36,6 +36,7 @@ def results(storage: Path, trial_id: str) -> list[Path]:
         write(storage / "finals" / f".{trial_id}.seed-2026.parquet.4711.tmp"),
         write(storage / "models" / trial_id / "model.safetensors"),
         write(storage / "finals" / f"{trial_id}.seed-2026" / "model.safetensors"),
+        write(storage / "ablation" / trial_id / "without-txt.seed-2026.parquet"),
         write(storage / "models" / f".{trial_id}.4711.tmp" / "model.safetensors"),
     ]
 

@@ -1,0 +1,63 @@
+"""`python tuning/ablate.py --study NAME`: train the best trial again without each part, and compare user by user."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+if __name__ == "__main__":  # this file's folder comes first on the path then; our packages are in the one above
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from rich.console import Console
+
+from athwe.command_line import Parser, positive_int
+from tuning.choices import ABLATION_PARTS
+from tuning.commands import exit_code, trial_number
+from tuning.quiet import ConsoleLog, be_quiet
+from tuning.store import DEFAULT_URL
+
+NARROWEST = 200
+"""Columns of the table where no terminal says how wide it is."""
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line.
+
+    Raises:
+        UsageError: an unknown flag or a value of the wrong kind.
+    """
+    parser = Parser(prog="python tuning/ablate.py", description=__doc__)
+    add = parser.add_argument
+    add("--study", required=True, help="name of the study")
+    add("--trial", type=trial_number, metavar="N", help="a trial by number (default: the best one)")
+    add("--seeds", type=positive_int, default=3, help="fresh seeds at least; all on record are shown (default: 3)")
+    add("--parts", nargs="+", choices=ABLATION_PARTS, metavar="PART",
+        help=f"what to take out, of {', '.join(ABLATION_PARTS)} (default: all that is there)")  # fmt: skip
+    add("--store", default=DEFAULT_URL, metavar="URL", help="SQLAlchemy URL (default: %(default)s)")
+    add("--dataset-root", help="folder of data sets (default: where the study had it)")
+    add("--concurrency", type=positive_int, help="runs at once (default: as many as fit)")
+    add("--cpus-per-trial", type=positive_int, help="cores of one run (default: as in the search)")
+    add("--address", help="host:port of a Ray cluster's head (default: RAY_ADDRESS, else a Ray of its own)")
+    add("--json", action="store_true", help="one line of JSON on standard output, everything else on standard error")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Ablate a trial; the exit code is 0, 1 where a run failed, 2 for a user's error, 130 after Ctrl-C."""
+    be_quiet()
+    goes_on = "interrupted; the same command goes on, and repeats no run that came to its end"
+    return exit_code(lambda: _ablate(parse(argv)), goes_on)
+
+
+def _ablate(arguments: argparse.Namespace) -> int:
+    from tuning.ablation.session import ablate  # Ray and torch, which take seconds, only once the flags are read
+
+    file = sys.stderr if arguments.json else sys.stdout
+    console = Console(stderr=arguments.json, width=None if file.isatty() else NARROWEST)
+    with closing(ConsoleLog(console)) as log:
+        return ablate(arguments, console, log)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
