@@ -182,8 +182,8 @@ def test_no_row_of_the_study_stays_and_every_row_of_others_does(
     store.save_values("a.0", {"valid/ndcg@10": 0.1})
     store.save_importance("a", "fANOVA", {"beta": 1.0})
     store.save_pruner_audit("a", {("audited", 0): 1.0})
-    store.save_user_ranks("a.0", 1, b"")
-    store.save_findings("a", "ties", [Finding("", "", "users", 1.0)])
+    store.save_findings("a", "ties", [Finding("a.0", "", "tied", 1.0)])
+    store.save_user_ranks("a.0", 1, b"ranks")
     look = {"study_name": "a", "evaluated_by": "someone", "seed": 1, "mask_seen": False}
     store.save_test_evaluation(look | {"metrics_json": json.dumps({})})
     assert optuna_trials(url, "a") == 2
