@@ -74,7 +74,7 @@ def _bin(
     share = place / (BINS - 1)
     return go.Scatter(
         x=along, y=np.column_stack([heights, np.full(count, np.nan)]).ravel(), mode="lines", connectgaps=False,
-        line={"color": colour, "width": 1 + share}, opacity=0.45 + 0.45 * share, showlegend=False,
+        line={"color": colour, "width": 1 + share}, opacity=0.3 + 0.6 * share, showlegend=False,
         text=np.column_stack([texts, np.full(count, "")]).ravel(), customdata=details,
         hovertemplate="trial %{customdata[0]}: %{customdata[1]:.5f}<br>%{x}: %{text}<extra></extra>",
     )  # fmt: skip
@@ -97,7 +97,7 @@ def _draw_axes(figure: go.Figure, axes: Sequence[dict]) -> None:
     x, y, text = zip(*ticks, strict=True)
     figure.add_scatter(
         x=x, y=y, text=[f" {word} " for word in text], mode="markers+text", textposition="middle left",
-        textfont={"size": 11, "shadow": "auto"}, showlegend=False, cliponaxis=False, hoverinfo="skip",
+        textfont={"size": 11, "shadow": "auto", "weight": 600}, showlegend=False, cliponaxis=False, hoverinfo="skip",
         marker={"symbol": "line-ew", "size": 7, "line": {"width": 1, "color": _AXIS}},
     )  # fmt: skip
     plain = {"showgrid": False, "zeroline": False, "fixedrange": True}
@@ -155,7 +155,7 @@ def axis(name: str, column: pd.Series, kind: Kind) -> dict:
         said = values.map("{:.5g}".format)
         numbers = log_ticks(present.min(), present.max()) if kind == "log" else _ticks(present)
         places, ticks = (np.log10(values), np.log10(numbers).tolist()) if kind == "log" else (values, numbers)
-        texts = [f"{number:.10g}" for number in numbers]
+        texts = [f"{number:.5g}" for number in numbers]
     low, high = places.min(), places.max()
     if low == high:
         low, high = low - 0.5, high + 0.5
