@@ -7,7 +7,7 @@ SCALE = ("#2F6DB5", "#8FA9BF", "#F0A202")
 
 HEIGHT = 360
 
-MANY_POINTS = 8000
+MANY_POINTS = 2500
 """Dots of a chart from which on WebGL draws them; where there is no graphics card, SVG is the faster one below."""
 
 
