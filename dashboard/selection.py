@@ -20,6 +20,9 @@ OF_A_STUDY = (
 )
 """Selections that mean nothing in another study."""
 
+ON = "on"
+"""What the URL says of a switch that is on."""
+
 LONGEST_NAME = 200
 """Letters of a name in a link that are looked at; a link can be of any length."""
 
@@ -43,6 +46,12 @@ def choose_several(label: str, name: str, options: Sequence, default: Sequence, 
     _put(name, asked[:limit])
     settings |= {"key": name, "on_change": _remember, "args": (name,)}
     return st.multiselect(label, options, max_selections=limit, wrap=True, **settings)
+
+
+def switch(label: str, name: str, **settings: Any) -> bool:
+    """A switch, off until turned on, kept as `name=on` in the URL."""
+    _put(name, st.query_params.get(name) == ON)
+    return st.toggle(label, key=name, on_change=_remember, args=(name,), **settings)
 
 
 def write(label: str, name: str, **settings: Any) -> str:
@@ -83,5 +92,8 @@ def _remember(name: str) -> None:
     if name == "study":
         open_study(value)
         return
-    values = value if isinstance(value, list) else [] if value is None else [value]
+    if value is False:
+        st.query_params.pop(name, None)
+        return
+    values = value if isinstance(value, list) else [] if value is None else [ON if value is True else value]
     st.query_params[name] = ",".join(map(str, values))

@@ -17,11 +17,12 @@ def chart(figure: go.Figure, key: str, alt: str) -> None:
         download("HTML", figure.to_html, f"{key}.html", "text/html", f"Keep this chart: {alt}")
 
 
-def table(frame: pd.DataFrame, key: str, **settings) -> None:
-    """A sortable table over the whole width, with a button that saves it as CSV."""
+def table(frame: pd.DataFrame, key: str, whole: pd.DataFrame | None = None, **settings) -> None:
+    """A sortable table over the whole width, with a button that saves it, or the `whole` of it, as CSV."""
+    saved = frame if whole is None else whole
     with st.container(gap=None):
         st.dataframe(frame, width="stretch", hide_index=True, placeholder="–", key=f"table-{key}", **settings)
-        download("CSV", lambda: frame.to_csv(index=False), f"{key}.csv", "text/csv", "Keep this table")
+        download("CSV", lambda: saved.to_csv(index=False), f"{key}.csv", "text/csv", "Keep this table")
 
 
 def download(label: str, make: Callable[[], str], file_name: str, kind: str, help_text: str) -> None:

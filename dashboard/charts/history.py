@@ -5,7 +5,11 @@ import plotly.graph_objects as go
 
 from dashboard.charts.figure import dots, finish, scatter
 from dashboard.labels import STATE_COLOURS, STATE_SYMBOLS
+from dashboard.sampling import best_and_spread, evenly
 from tuning import schema
+
+MAX_MARKS, MAX_FAILED = 600, 100
+"""Marks of trials with a value and of those without, where not all are asked for."""
 
 AUDITED, RETRIED, NO_VALUE = "COMPLETE, audited", "retried", "FAIL, no value"
 _COLOURS = STATE_COLOURS | {
@@ -16,13 +20,24 @@ _LAID_ON_TOP = (schema.PRUNED, schema.FAIL, RETRIED, schema.WAITING, schema.RUNN
 """The order of drawing: what the search is after covers the rest."""
 
 
-def optimisation_history(trials: pd.DataFrame, direction: str, label: str) -> go.Figure:
+def marked(trials: pd.DataFrame, direction: str) -> pd.Index:
+    """The trials that have a mark where all would be too many: the best, and samples of the rest and of the failed."""
+    unknown = trials.index[trials["value"].isna()]
+    return best_and_spread(trials["value"], MAX_MARKS, direction).append(unknown[evenly(len(unknown), MAX_FAILED)])
+
+
+def optimisation_history(trials: pd.DataFrame, direction: str, label: str, marked: pd.Index | None = None) -> go.Figure:
     """Value by trial number, one mark a kind of ending, and the best COMPLETE value so far as a step line.
 
     A trial that ended without a value is marked on the lower edge.
+
+    Args:
+        marked: which trials have a mark, all by default. The line is that of all.
     """
     figure = go.Figure()
     kinds, words = endings(trials), _words(trials)
+    everything, trials = trials, trials if marked is None else trials.loc[marked.sort_values()]
+    kinds = kinds[trials.index]
     for kind in _LAID_ON_TOP:
         rows = trials[kinds == kind]
         with_value = rows["value"].notna()
@@ -32,7 +47,7 @@ def optimisation_history(trials: pd.DataFrame, direction: str, label: str) -> go
                 marks = _marks(part, kind, words[part.index], len(trials), edge)
                 marks.showlegend = marks.name not in {trace.name for trace in figure.data}
                 figure.add_trace(marks)
-    best = best_so_far(trials, direction)
+    best = corners(best_so_far(everything, direction))
     figure.add_scatter(
         x=best["number"], y=best["value"], name="best so far", mode="lines", hoverinfo="skip",
         line={"color": STATE_COLOURS["COMPLETE"], "width": 1.5, "shape": "hv"},
@@ -42,6 +57,12 @@ def optimisation_history(trials: pd.DataFrame, direction: str, label: str) -> go
     figure.update_xaxes(title="trial")
     figure.update_yaxes(title=label, selector={"overlaying": None})
     return finish(figure)
+
+
+def corners(best: pd.DataFrame) -> pd.DataFrame:
+    """What a step line needs: where it starts, rises and ends."""
+    ends = best.index == best.index.max()
+    return best[best["value"].ne(best["value"].shift()) | ends]
 
 
 def _marks(rows: pd.DataFrame, kind: str, words: pd.Series, trials: int, edge: dict) -> go.Scatter | go.Scattergl:

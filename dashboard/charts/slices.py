@@ -13,6 +13,8 @@ from tuning import schema
 
 _PANEL_HEIGHT = 250
 _COLUMNS = 3
+MAX_TRIALS = 600
+"""Dots of a panel, where not all are asked for."""
 
 
 def slices(parameters: pd.DataFrame, trials: pd.DataFrame, kinds: Mapping[str, Kind], label: str) -> go.Figure:

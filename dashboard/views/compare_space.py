@@ -5,11 +5,12 @@ import streamlit as st
 
 from dashboard import data, space
 from dashboard.charts import contour as contours
-from dashboard.charts import search_space
+from dashboard.charts import parallel, search_space
 from dashboard.charts import slices as panels
 from dashboard.labels import metric_label, plain
-from dashboard.selection import choose, choose_several
-from dashboard.views.compare_trials import in_states
+from dashboard.sampling import best_and_spread, sentence
+from dashboard.selection import choose, choose_several, switch
+from dashboard.views.compare_trials import all_trials, in_states
 from dashboard.widgets import chart, nothing
 
 MAX_AXES, DEFAULT_AXES = 14, 9
@@ -27,14 +28,16 @@ def parameters(url: str, study: dict) -> None:
         return
     axes = choose_several("Parameters", "axes", list(frame), list(frame)[:DEFAULT_AXES], MAX_AXES)
     kinds = space.kinds(study["spec"], frame)
-    figure = search_space.parallel_coordinates(frame[axes], trials["value"], kinds, label, study["direction"])
-    chart(figure, "parallel-coordinates", f"Parameters of each trial and its {label}; drag along an axis to filter")
-    lines = f"{search_space.MAX_LINES} of " if len(trials) > search_space.MAX_LINES else ""
-    more = ", spread from the best to the worst" if lines else ""
-    st.caption(
-        f"{lines}{len(trials)} trials with a value{more}; drag along an axis to filter. Colour and last axis: "
-        f"{plain(label)}."
-    )
+    drag = switch("Drag to filter", "drag", help="All trials, drawn by the graphics card; slow where there is none")
+    if drag:
+        figure = parallel.filtered_by_dragging(frame[axes], trials["value"], kinds, label, study["direction"])
+        said = f"{len(trials):,} trials with a value; drag along an axis to filter"
+    else:
+        shown = best_and_spread(trials["value"], parallel.MAX_LINES, study["direction"])
+        figure = parallel.lines(frame.loc[shown, axes], trials.loc[shown], kinds, label, study["direction"])
+        said = sentence(len(shown), len(trials))
+    chart(figure, "parallel-coordinates", f"Parameters of each trial and its {label}")
+    st.caption(f"{said}. Colour and last axis: {plain(label)}.")
 
 
 def slices(url: str, study: dict) -> None:
@@ -47,12 +50,15 @@ def slices(url: str, study: dict) -> None:
     if not wanted:
         nothing("No parameter is chosen.", "Choose some to see the value against them.")
         return
-    figure = panels.slices(frame[wanted], trials, space.kinds(study["spec"], frame), label)
-    chart(figure, "slices", f"{label} against each chosen parameter")
+    shown = trials.index
+    if not all_trials(len(trials), panels.MAX_TRIALS):
+        shown = best_and_spread(trials["value"], panels.MAX_TRIALS, study["direction"])
+    kinds = space.kinds(study["spec"], frame)
+    chart(panels.slices(frame.loc[shown, wanted], trials.loc[shown], kinds, label), "slices", f"{label} by parameter")
     st.caption(
-        f"Upwards: {plain(label)}, {plain(study['direction'])}. {len(trials)} trials with a value, later "
-        "ones in amber: where amber gathers, the sampler has gone to look. A pruned trial, a cross, has "
-        "the value of an early epoch."
+        f"{sentence(len(shown), len(trials))}. Upwards: {plain(label)}, {plain(study['direction'])}. Later trials are "
+        "amber: where amber gathers, the sampler has gone to look. A pruned trial, a cross, has the value of an early "
+        "epoch."
     )
 
 

@@ -6,11 +6,14 @@ import streamlit as st
 from dashboard import data
 from dashboard.charts import curves, history
 from dashboard.labels import MAX_CHOSEN, metric_label, objective_label, trial_colours
-from dashboard.selection import choose_several
+from dashboard.sampling import sentence
+from dashboard.selection import choose_several, switch
 from dashboard.widgets import chart, nothing, table
 from tuning import schema
 
 MAX_PANELS = 8
+FIRST_PARAMETERS = 6
+"""Columns of the table of trials, which a browser would otherwise be sent by the hundred kilobytes."""
 
 
 def overview(url: str, study: dict) -> None:
@@ -21,11 +24,29 @@ def overview(url: str, study: dict) -> None:
         return
     label = metric_label(study["objective"], study["mask_seen"])
     st.subheader("Optimisation history", anchor=False)
-    figure = history.optimisation_history(shown, study["direction"], label)
+    marked = shown.index
+    if not all_trials(len(shown), history.MAX_MARKS):
+        marked = history.marked(shown, study["direction"])
+    figure = history.optimisation_history(shown, study["direction"], label, marked)
     chart(figure, "optimisation-history", f"{label} of each trial, pruned ones as crosses")
+    known = shown["value"].notna()
+    st.caption(f"{sentence(int(known[marked].sum()), int(known.sum()))}. The line, the best so far, is that of all.")
     st.subheader("Trials", anchor=False)
     costs = objective_columns(data.values(url, study["study_name"]), study)
-    _table(trials_table(shown, label, costs), label)
+    important = data.importances(url, study["study_name"]).groupby("parameter")["value"].mean()
+    parameters = data.parameters(shown)
+    _table(trials_table(shown, label, costs), label, list(parameters), first_parameters(parameters, important))
+
+
+def all_trials(trials: int, limit: int) -> bool:
+    """Whether all trials are to be drawn; asked where there are more than `limit`."""
+    return trials <= limit or switch("All trials", "all", help="A chart of so many takes a browser more time")
+
+
+def first_parameters(parameters: pd.DataFrame, importance: pd.Series) -> list[str]:
+    """The parameters that the table shows until all are asked for: those that vary, the most important first."""
+    varied = [name for name in parameters if parameters[name].nunique() > 1]
+    return sorted(varied, key=lambda name: -importance.get(name, 0.0))[:FIRST_PARAMETERS]
 
 
 def in_states(trials: pd.DataFrame) -> pd.DataFrame:
@@ -54,7 +75,9 @@ def trials_table(trials: pd.DataFrame, label: str, costs: pd.DataFrame) -> pd.Da
     return pd.concat([frame, data.parameters(trials), errors.rename("error")], axis=1)
 
 
-def _table(frame: pd.DataFrame, label: str) -> None:
+def _table(frame: pd.DataFrame, label: str, parameters: list[str], first: list[str]) -> None:
+    every = len(parameters) <= FIRST_PARAMETERS or switch("All parameters", "columns")
+    hidden = [] if every else [name for name in parameters if name not in first]
     number = st.column_config.NumberColumn
     columns = {name: number(format="%.4g") for name in frame.select_dtypes("float").columns}
     columns |= {
@@ -66,8 +89,12 @@ def _table(frame: pd.DataFrame, label: str) -> None:
         "goes on with": number(help="The trial, cut off before its end, that this one goes on with"),
         "error": st.column_config.TextColumn(help="The last line; the trial's page has all of it"),
     }
-    table(frame.dropna(axis=1, how="all"), "trials", column_config=columns)
-    st.caption(f"{len(frame)} trials; a click on a column's head sorts by it.")
+    frame = frame.dropna(axis=1, how="all")
+    table(frame.drop(columns=hidden, errors="ignore"), "trials", frame, column_config=columns)
+    more = f" {len(first)} of {len(parameters)} parameters, the most important that vary; the CSV has all." * bool(
+        hidden
+    )
+    st.caption(f"{len(frame):,} trials; a click on a column's head sorts by it.{more}")
 
 
 def learning_curves(url: str, study: dict) -> None:

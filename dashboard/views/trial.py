@@ -32,7 +32,11 @@ def _view(url: str, study_name: str) -> None:
     trial = trials.set_index("number", drop=False).loc[number].to_dict()
     _summary(trial, study)
     lists = ",".join(str(other) for other in dict.fromkeys([number, *best]))
-    st.button("What it recommends", on_click=go, args=("users",), kwargs={"lists": lists}, icon=":material/group:")
+    with st.container(horizontal=True):
+        st.button("What it recommends", on_click=go, args=("users",), kwargs={"lists": lists}, icon=":material/group:")
+        if others := [other for other in [*best, *numbers] if other != number]:
+            pair = {"section": "difference", "one": number, "other": others[0]}
+            st.button("Compare with another", on_click=go, args=("compare",), kwargs=pair, icon=":material/difference:")
     if trial["error"]:
         st.subheader("Error", anchor=False)
         st.code(trial["error"], language=None, wrap_lines=True)

@@ -28,6 +28,8 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here: apt-get install chromium"),
 ]
 STUDY, TRIALS = "study", 6
+FIRST_ROW = {"x": 16, "y": 52}
+"""Where the mark of the first row is in a table that is drawn on a canvas, in pixels."""
 VIEWS = ("Studies", "Compare", "Trial", "Evaluation", "Users")
 expect.set_options(timeout=WAIT_SECONDS * 1000)
 
@@ -84,6 +86,7 @@ def test_from_a_search_at_work_to_what_its_best_trial_recommends_to_a_user(brows
         assert lists_of(visitor) == seen
         send_to_a_colleague(visitor, browser, seen)
         take_tables(visitor)
+        to_one_who_gained_or_lost(visitor)
         assert visitor.problems == []
         assert visitor.addresses == {server.address.removeprefix("http://")}
 
@@ -154,6 +157,18 @@ def take_tables(visitor: Visitor) -> None:
     visitor.after(visitor.view("Studies").click)
     studies = visitor.download(visitor.page.get_by_role("button", name="CSV", exact=True).first).decode()
     assert [row["study"] for row in csv.DictReader(io.StringIO(studies))] == [STUDY]
+
+
+def to_one_who_gained_or_lost(visitor: Visitor) -> None:
+    """Click the first row of the list of gains, or of losses where nobody gained: the user of it is below."""
+    visitor.open(study=STUDY, view="users", lists="0,1")
+    place = visitor.page.get_by_test_id("stDataFrame").first
+    name = visitor.page.get_by_role("button", name="CSV", exact=True).first
+    expected = next(csv.DictReader(io.StringIO(visitor.download(name).decode())))["user"]
+    visitor.after(lambda: place.locator("canvas").first.click(position=FIRST_ROW))
+    assert visitor.selections()["user"] == expected
+    assert visitor.page.get_by_role("combobox", name="User", exact=True).input_value() == expected
+    assert "Thing number" in visitor.page.locator(".history").inner_text()
 
 
 @pytest.fixture(scope="module")

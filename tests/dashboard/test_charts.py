@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard import space
-from dashboard.charts import curves, history, model, search_space
+from dashboard import sampling, space
+from dashboard.charts import curves, history, model, parallel, search_space
 from dashboard.labels import STATE_SYMBOLS, trial_colours
 
 TRIALS = pd.DataFrame(
@@ -81,37 +81,68 @@ def test_a_trial_without_the_first_metric_still_has_a_legend_entry():
     assert {trace.name for trace in figure.data if trace.showlegend} == {"trial 0", "trial 1"}
 
 
-def test_parallel_coordinates_leave_out_what_never_varies_and_trials_without_a_value():
-    parameters = pd.DataFrame({"beta": [0.1, 0.2, 0.3], "dropout": [0.5] * 3, "method": ["b", "a", "b"]})
+def test_parallel_coordinates_leave_out_what_never_varies():
+    parameters = pd.DataFrame({"beta": [0.1, 0.3], "dropout": [0.5] * 2, "method": ["b", "b"]})
     kinds = space.kinds({}, parameters)
-    figure = search_space.parallel_coordinates(parameters, pd.Series([1.0, np.nan, 3.0]), kinds, "ndcg@10", "maximize")
+    figure = parallel.filtered_by_dragging(parameters, pd.Series([1.0, 3.0]), kinds, "ndcg@10", "maximize")
     assert [dimension.label for dimension in figure.data[0].dimensions] == ["beta", "value"]
     assert list(figure.data[0].dimensions[0]["values"]) == [0.1, 0.3]
 
 
-def test_the_margins_of_parallel_coordinates_leave_room_for_labels():
-    parameters = pd.DataFrame({"hidden_dropout_prob": [0.1, 0.2]})
-    values, kinds = pd.Series([1.0, 2.0]), space.kinds({}, parameters)
-    margin = search_space.parallel_coordinates(parameters, values, kinds, "ndcg@10", "maximize").layout.margin
-    assert (margin.l, margin.r) == (90, 70)
-    assert margin.t >= 60
+LINES = pd.DataFrame({"lr": [1e-4, 1e-3, 1e-2], "method": ["b", "a", None], "same": [1, 1, 1]})
+
+
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+def test_lines_are_drawn_from_the_worst_to_the_best_with_gaps(direction):
+    trials = pd.DataFrame({"number": [7, 8, 9], "value": [0.2, 0.4, 0.3]})
+    figure = parallel.lines(LINES, trials, {"lr": "log", "method": "words", "same": "linear"}, "ndcg@10", direction)
+    assert list(figure.layout.xaxis.ticktext) == ["lr (log)", "method", "value"]
+    drawn = [trace for trace in figure.data if trace.mode == "lines"]
+    assert [int(trace.customdata[0][0]) for trace in drawn] == ([7, 9, 8] if direction == "maximize" else [8, 9, 7])
+    heights = {int(trace.customdata[0][0]): list(trace.y) for trace in drawn}
+    assert np.allclose(heights[7], [0, 1, 0, np.nan], equal_nan=True)
+    assert np.allclose(heights[9], [1, np.nan, 0.5, np.nan], equal_nan=True)  # it has no method
+    assert list(drawn[0].text)[:2] == (["0.0001", "b"] if direction == "maximize" else ["0.001", "a"])
+
+
+def test_all_lines_of_a_colour_are_one_path():
+    trials = pd.DataFrame({"number": range(400), "value": np.linspace(0, 1, 400)})
+    parameters = pd.DataFrame({"beta": np.linspace(1, 2, 400)})
+    figure = parallel.lines(parameters, trials, {"beta": "linear"}, "ndcg@10", "maximize")
+    drawn = [trace for trace in figure.data if trace.mode == "lines"]
+    assert len(drawn) == parallel.BINS
+    assert sum(int(np.isnan(np.array(trace.y)).sum()) for trace in drawn) == 400
+
+
+def test_many_trials_have_few_marks_and_the_line_of_all():
+    count = 3000
+    trials = pd.concat([TRIALS.head(1)] * count, ignore_index=True)
+    trials["number"] = range(count)
+    trials["value"] = np.sqrt(np.arange(count))
+    trials.loc[1::2, ["state", "value"]] = ["FAIL", np.nan]
+    marked = history.marked(trials, "maximize")
+    assert trials["value"][marked].notna().sum() == history.MAX_MARKS
+    assert trials["value"][marked].isna().sum() == history.MAX_FAILED
+    found = traces(history.optimisation_history(trials, "maximize", "ndcg@10", marked))
+    assert len(found["COMPLETE"].x) == history.MAX_MARKS
+    assert len(found["best so far"].x) == count // 2 + 1
 
 
 def test_an_axis_of_words_has_them_as_ticks():
-    axis = search_space.axis("method", pd.Series(["b", "a", None, "b"], dtype=object), "words")
+    axis = parallel.axis("method", pd.Series(["b", "a", None, "b"], dtype=object), "words")
     assert axis["ticktext"] == ["a", "b"]
     assert axis["values"].fillna(-1).tolist() == [1, 0, -1, 1]
 
 
 def test_a_logarithmic_axis_has_its_exponents_as_places():
-    axis = search_space.axis("learning_rate", pd.Series([1e-4, 1e-3, 1e-2]), "log")
+    axis = parallel.axis("learning_rate", pd.Series([1e-4, 1e-3, 1e-2]), "log")
     assert axis["label"] == "learning_rate (log)"
     assert np.allclose(axis["values"], [-4, -3, -2])
     assert axis["ticktext"][0] == "0.0001"
 
 
 def test_few_whole_numbers_are_their_own_ticks():
-    assert search_space.axis("moe_topk", pd.Series([2, 1, 2, 4]), "linear")["ticktext"] == ["1", "2", "4"]
+    assert parallel.axis("moe_topk", pd.Series([2, 1, 2, 4]), "linear")["ticktext"] == ["1", "2", "4"]
 
 
 def test_importance_names_each_evaluator_and_puts_the_largest_on_top():
@@ -131,10 +162,12 @@ def test_expert_use_has_a_row_an_expert_and_a_column_a_time_gap():
 
 
 @pytest.mark.parametrize("direction", ["maximize", "minimize"])
-def test_many_lines_are_thinned_out_from_the_best_to_the_worst(direction):
-    values = pd.Series([float(place * 7 % 100) for place in range(100)], index=range(1000, 1100))
-    places = search_space.spread(values, 12, direction)
-    assert len(places) == 12 and places.is_monotonic_increasing
-    assert {0.0, 99.0} <= set(values[places])
-    assert np.diff(np.sort(values[places])).tolist() == [9.0] * 11
-    assert search_space.spread(values, 100, direction).equals(values.index)
+def test_the_best_are_always_shown_and_the_rest_evenly(direction):
+    values = pd.Series([float(place * 7 % 1000) for place in range(1000)], index=range(1000, 2000))
+    places = sampling.best_and_spread(values, 201, direction)
+    assert len(places) == 201 and places.is_monotonic_increasing
+    rank = values[places] if direction == "minimize" else 999 - values[places]
+    assert sorted(rank)[: sampling.BEST_SHOWN] == list(range(sampling.BEST_SHOWN))
+    steps = np.diff(sorted(rank)[sampling.BEST_SHOWN :])
+    assert max(rank) == 999 and max(steps) - min(steps) <= 1
+    assert sampling.best_and_spread(values, 1000, direction).equals(values.index)

@@ -168,7 +168,7 @@ def test_the_history_tells_audited_and_retried_trials_from_others():
 
 
 def test_many_trials_are_drawn_by_webgl_and_few_are_not():
-    many = pd.concat([TRIALS.assign(number=TRIALS["number"] + 6 * turn) for turn in range(200)], ignore_index=True)
+    many = pd.concat([TRIALS.assign(number=TRIALS["number"] + 6 * turn) for turn in range(1500)], ignore_index=True)
     kinds = {trace.type for trace in history.optimisation_history(many, "maximize", "").data if trace.mode == "markers"}
     assert kinds == {"scattergl"}
     assert {trace.type for trace in history.optimisation_history(TRIALS, "maximize", "").data} == {"scatter"}

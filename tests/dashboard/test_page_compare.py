@@ -7,8 +7,11 @@ import several_objectives
 from fixture_store import EMPTY, FINISHED, RUNNING, SILENT
 from several_objectives import OBJECTIVE, STUDY
 
+from dashboard.charts import history
+from dashboard.charts import slices as panels
 from dashboard.labels import metric_label
 from dashboard.pareto import front, points
+from dashboard.views import compare_trials
 from tuning.store import Store
 
 LABEL = metric_label(OBJECTIVE, False)
@@ -127,3 +130,45 @@ def test_a_contour_of_few_trials_says_that_it_is_dots(open_page, open_costs):
 def test_clearing_the_slices_says_what_to_do(open_costs):
     app = open_costs(section="slices").multiselect(key="slices").set_value([]).run()
     assert "No parameter is chosen" in texts(app)
+
+
+def kinds_of_traces(app) -> set[str]:
+    return {trace["type"] for chart in app.get("plotly_chart") for trace in json.loads(chart.proto.spec)["data"]}
+
+
+def test_dragging_to_filter_is_asked_for_and_stays_in_the_url(open_costs):
+    app = open_costs(section="parameters")
+    assert "parcoords" not in kinds_of_traces(app)
+    app = app.toggle(key="drag").set_value(True).run()
+    assert app.query_params["drag"] == "on" or app.query_params["drag"] == ["on"]
+    assert "parcoords" in kinds_of_traces(app)
+    assert "parcoords" in kinds_of_traces(open_costs(section="parameters", drag="on"))
+    assert "drag" not in app.toggle(key="drag").set_value(False).run().query_params
+
+
+@pytest.mark.parametrize("section", ["slices", "overview"])
+def test_a_sample_of_trials_is_shown_until_all_are_asked_for(open_costs, monkeypatch, section):
+    for chart, name in ((panels, "MAX_TRIALS"), (history, "MAX_MARKS")):
+        monkeypatch.setattr(chart, name, 3)
+    sampled = open_costs(section=section)
+    assert "3 of " in texts(sampled) and "even sample" in texts(sampled)
+    everything = sampled.toggle(key="all").set_value(True).run()
+    assert "even sample" not in texts(everything)
+    assert "even sample" not in texts(open_costs(section=section, all="on"))
+
+
+def test_the_table_has_the_first_parameters_until_all_are_asked_for(open_costs, monkeypatch):
+    monkeypatch.setattr(compare_trials, "FIRST_PARAMETERS", 1)
+    app = open_costs()
+    few = app.dataframe[0].value
+    assert "1 of " in texts(app) and "the CSV has all" in texts(app)
+    every = app.toggle(key="columns").set_value(True).run().dataframe[0].value
+    assert set(few) < set(every) and "error" in few
+    assert set(open_costs(columns="on").dataframe[0].value) == set(every)
+
+
+def test_a_trial_leads_to_its_difference_from_another(open_page):
+    app = open_page(view="trial", study=FINISHED, trial="1")
+    app = next(button for button in app.button if button.label == "Compare with another").click().run()
+    assert app.segmented_control(key="section").value == "difference"
+    assert app.selectbox(key="one").value == 1 and app.selectbox(key="other").value != 1
