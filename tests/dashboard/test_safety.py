@@ -14,8 +14,10 @@ from fixture_store import FINISHED
 from test_page import VIEWS, texts
 
 from dashboard import data, files, results
+from dashboard.selection import OF_A_STUDY
 
-NAMES = ("trial", "trials", "lists", "states", "section", "axes", "metrics", "curves", "user", "find", "k")
+NAMES = (*OF_A_STUDY, "section", "k", "by", "drag", "all", "columns")
+"""Every selection that an address can hold."""
 HOSTILE = {
     "path": "/etc/passwd",
     "path upwards": "../../../../etc/passwd",
@@ -23,7 +25,7 @@ HOSTILE = {
     "page": "http://127.0.0.1:9/secret",
     "bucket": "s3://bucket/key",
     "null": "a\0passwd",
-    "long": "passwd" * 4_000,
+    "long": "passwd" * 1_000,
     "number": "-1e999",
     "markup": "<script>alert(1)</script>[a](http://example.org)",
     "statement": "'; DROP TABLE trial; --",
