@@ -97,7 +97,7 @@ def test_a_silent_search_says_how_to_go_on(open_page):
 
 
 def test_the_trials_table_names_the_metric_and_has_a_column_a_parameter(open_page):
-    frame = open_page(view="compare", study=FINISHED).dataframe[0].value
+    frame = open_page(view="compare", study=FINISHED, columns="on").dataframe[0].value
     assert len(frame) == 28
     assert {"trial", "state", "reason", "ndcg@10 · valid · seen items kept", "best epoch", "seconds"} <= set(frame)
     assert {"learning_rate", "moe_topk", "cluster_method"} <= set(frame)

@@ -33,6 +33,15 @@ def wait_until(true: Callable[[], object], process: subprocess.Popen) -> None:
         time.sleep(0.1)
 
 
+def hold_workers(search: subprocess.Popen) -> None:
+    """Let the workers of a search do nothing, as if they hung."""
+    children = psutil.Process(search.pid).children(recursive=True)
+    held = [child for child in children if any("ray::" in part and "Trainable" in part for part in child.cmdline())]
+    assert held, "no worker was found"
+    for child in held:
+        child.suspend()
+
+
 def values_of(folder: Path, trial_id: str) -> dict[int, float]:
     epochs = epochs_of(folder)
     mine = epochs[epochs["trial_id"] == trial_id]
@@ -71,6 +80,7 @@ def test_ctrl_c_twice_ends_at_once_and_the_study_goes_on(tiny_root: Path, tmp_pa
         process = subprocess.Popen([*command, *flags], cwd=ROOT, stdout=output, stderr=output)
         try:
             wait_until(lambda: len(epochs_of(tmp_path)) >= 5, process)
+            hold_workers(process)  # so that the first Ctrl-C finds no end before the second one comes
             process.send_signal(signal.SIGINT)
             wait_until(lambda: "once more ends at once" in log.read_text(), process)
             asked_at = time.monotonic()
