@@ -54,6 +54,8 @@ FAMILIES: Mapping[str, Family] = {
     "cold": Family("Cold items", "target_popularity", (0, COLD_BELOW), ("cold, under 5 times", "5 times and more")),
 }  # fmt: skip
 """Each user is in one slice of each of these; the categories of its target are a family beside them."""
+FACTS = tuple(dict.fromkeys(family.column for family in FAMILIES.values()))
+"""Columns of the per-user results that users are sliced by."""
 TITLES = {name: family.title for name, family in FAMILIES.items()} | {CATEGORY: "Category of the target"}
 
 

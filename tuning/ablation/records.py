@@ -6,16 +6,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
+from athwe.evaluation.slices import FACTS
 from tuning.ablation.variants import FULL, Variant
 from tuning.errors import SearchError
-from tuning.files.results import ABLATION, ablation_name, final_results_name
+from tuning.files.results import ABLATION, ablation_name, final_results_name, read_user_ranks
 from tuning.files.storage import Storage
 from tuning.schema import PARAMETERS
 
-FACTS = ("history_end", "last_gap_seconds", "target_popularity")
 _RUN = re.compile(r"(?P<variant>[a-z][\w-]*)\.seed-(?P<seed>\d+)\.parquet")
 
 
@@ -95,8 +94,7 @@ def read_records(storage: Storage, trial_id: str, variants: Sequence[Variant]) -
 
 def _read(storage: Storage, name: str) -> pa.Table:
     try:
-        with storage.open(name) as file:
-            return pq.read_table(file, columns=["user", "target_rank", *FACTS])
+        return read_user_ranks(storage, name, FACTS)
     except (ArrowException, OSError) as error:
         reason = " ".join(str(error).split())
         raise SearchError(f"cannot read {name} in {storage.url}: {reason}; delete it, and run again") from None

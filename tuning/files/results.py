@@ -120,10 +120,15 @@ def read_recommendations(storage: Storage, trial_id: str) -> pd.DataFrame | None
     return pd.read_parquet(BytesIO(storage.read(name))) if storage.exists(name) else None
 
 
-def read_user_ranks(storage: Storage, name: str) -> pa.Table:
-    """The columns user and target_rank of per-user results, with their metadata; the lists are not read."""
-    with storage.open(name) as file:
-        return pq.read_table(file, columns=["user", "target_rank"])
+def read_user_ranks(storage: Storage, name: str, facts: Iterable[str] = ()) -> pa.Table:
+    """The columns user and target_rank of per-user results, and those of `facts` that are there, with their metadata.
+
+    The lists are not read.
+    """
+    with storage.open(name) as source:
+        file = pq.ParquetFile(source)
+        there = [name for name in facts if name in file.schema_arrow.names]
+        return file.read(["user", "target_rank", *there])
 
 
 def copy_results(storage: Storage, old: str, new: str) -> None:

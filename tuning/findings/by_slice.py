@@ -2,23 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from scipy.stats import t
 
 from athwe.config import EvaluationConfig
 from athwe.evaluation.metrics import METRICS
-from athwe.evaluation.slices import Categories, Slice, enough_users, mean_and_error, slices_of
+from athwe.evaluation.slices import FACTS, Categories, Slice, mean_and_error, slices_of, worst_slice
 from tuning.errors import SearchError
-from tuning.files.results import recommendations_name
+from tuning.files.results import read_user_ranks, recommendations_name
 from tuning.files.storage import Storage
 
 CONFIDENCE = 0.95
-FACTS = ("history_end", "last_gap_seconds", "target_popularity")
 
 
 @dataclass(frozen=True)
@@ -66,11 +63,9 @@ def read_ranks(storage: Storage, study: str, numbers: Sequence[int]) -> pd.DataF
         name = recommendations_name(f"{study}.{number}")
         if not storage.exists(name):
             raise SearchError(f"trial {number} has no per-user results in {storage.url}: it has had no best epoch")
-        file = pq.ParquetFile(BytesIO(storage.read(name)))
-        facts = [column for column in (*FACTS, "target") if column in file.schema_arrow.names]
-        frame = file.read(["user", "target_rank", *facts]).to_pandas().set_index("user")
+        frame = read_user_ranks(storage, name, (*FACTS, "target")).to_pandas().set_index("user")
         ranks = frame[["target_rank"]].set_axis([str(number)], axis=1)
-        found = frame[facts].join(ranks) if found is None else found.join(ranks, how="inner")
+        found = frame.drop(columns="target_rank").join(ranks) if found is None else found.join(ranks, how="inner")
     if found is None or found.empty:
         raise SearchError("no user is in the results of all of these trials")
     return found
@@ -88,13 +83,13 @@ def compare(
 ) -> list[Row]:
     """All users, then every slice; `config` says which ones may be the worst."""
     name, _, k = metric.partition("@")
-    values = {number: METRICS[name](users[str(number)].to_numpy(), int(k)) for number in numbers}
+    ranks = {number: users[str(number)].to_numpy() for number in numbers}
+    values = {number: METRICS[name](each, int(k)) for number, each in ranks.items()}
     facts = {column: users[column].to_numpy() for column in FACTS if column in users}
     cut = slices_of(facts, None if items is None else categories(users, items))
-    enough = enough_users(config.worst_slice_users, len(users))
-    fit = [one for one in cut if len(one.users) >= enough and one.family in config.worst_slice_families]
+    fit = [one for one in cut if one.family in config.worst_slice_families]
     worst = {
-        number: min(fit, key=lambda one, each=each: each[one.users].mean()) for number, each in values.items() if fit
+        number: worst_slice(each, fit, name, int(k), config.worst_slice_users).slice for number, each in ranks.items()
     }
     everybody = Slice("all", "all users", np.arange(len(users)))
     return [
