@@ -13,7 +13,7 @@ from rich.console import Console
 
 from athwe.command_line import Parser, positive_int
 from tuning.choices import ABLATION_PARTS
-from tuning.commands import exit_code, trial_number
+from tuning.commands import add_training_flags, exit_code, trial_number
 from tuning.quiet import ConsoleLog, be_quiet
 from tuning.store import DEFAULT_URL
 
@@ -35,10 +35,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--parts", nargs="+", choices=ABLATION_PARTS, metavar="PART",
         help=f"what to take out, of {', '.join(ABLATION_PARTS)} (default: all that is there)")  # fmt: skip
     add("--store", default=DEFAULT_URL, metavar="URL", help="SQLAlchemy URL (default: %(default)s)")
-    add("--dataset-root", help="folder of data sets (default: where the study had it)")
-    add("--concurrency", type=positive_int, help="runs at once (default: as many as fit)")
-    add("--cpus-per-trial", type=positive_int, help="cores of one run (default: as in the search)")
-    add("--address", help="host:port of a Ray cluster's head (default: RAY_ADDRESS, else a Ray of its own)")
+    add_training_flags(add)
     add("--json", action="store_true", help="one line of JSON on standard output, everything else on standard error")
     return parser.parse_args(argv)
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from athwe.command_line import INTERRUPTED, USER_ERROR
+from athwe.command_line import INTERRUPTED, USER_ERROR, positive_int
 from athwe.errors import AthweError
 from tuning.connection import StoreError
 from tuning.errors import NotReadyError
@@ -24,6 +24,14 @@ def exit_code(run: Callable[[], int], interrupted: str = "interrupted") -> int:
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)
         return INTERRUPTED
+
+
+def add_training_flags(add: Callable[..., object]) -> None:
+    """Flags of a command that trains configurations of a study again, by a parser's `add_argument`."""
+    add("--dataset-root", help="folder of data sets (default: where the study had it)")
+    add("--concurrency", type=positive_int, help="runs at once (default: as many as fit)")
+    add("--cpus-per-trial", type=positive_int, help="cores of one run (default: as in the search)")
+    add("--address", help="host:port of a Ray cluster's head (default: RAY_ADDRESS, else a Ray of its own)")
 
 
 def trial_number(text: str) -> int:

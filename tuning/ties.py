@@ -13,8 +13,8 @@ if __name__ == "__main__":  # this file's folder comes first on the path then; o
 
 from rich.console import Console
 
-from athwe.command_line import Parser, positive_int
-from tuning.commands import exit_code
+from athwe.command_line import Parser
+from tuning.commands import add_training_flags, exit_code
 from tuning.quiet import ConsoleLog, be_quiet
 from tuning.store import DEFAULT_URL, display_url
 
@@ -39,10 +39,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add = again.add_argument
     add("--replicate-ties", type=_seeds, metavar="N",
         help="train each on N further seeds (2 at least) and compare again; what is there is not repeated")  # fmt: skip
-    add("--dataset-root", help="folder of data sets (default: where the study had it)")
-    add("--concurrency", type=positive_int, help="runs at once (default: as many as fit)")
-    add("--cpus-per-trial", type=positive_int, help="cores of one run (default: as in the search)")
-    add("--address", help="host:port of a Ray cluster's head (default: RAY_ADDRESS, else a Ray of its own)")
+    add_training_flags(add)
     return parser.parse_args(argv)
 
 

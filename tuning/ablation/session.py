@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyarrow import ArrowException
 from rich.console import Console
 
 from athwe.config import Config
@@ -18,7 +17,7 @@ from tuning.ablation.report import json_line, print_report
 from tuning.ablation.variants import Ablation, AblationRun, ablation_of, missing_runs
 from tuning.errors import SearchError
 from tuning.finals.finalists import Finalist, choose, fresh_seeds
-from tuning.finals.on_validation import run_on_validation
+from tuning.finals.on_validation import looking_into, run_on_validation
 from tuning.finals.session import OK, SOME_FAILED
 from tuning.nodes.job import require_unrecorded_password
 from tuning.quiet import ConsoleLog, silence_loggers
@@ -53,11 +52,8 @@ class _Task:
         Raises:
             SearchError: the storage path cannot be reached.
         """
-        storage = self.study.storage
-        try:
-            done = runs_on_record(storage, self.trial.trial_id)
-        except (ArrowException, OSError) as error:
-            raise SearchError(f"cannot look into {storage.url}: {' '.join(str(error).split())}") from None
+        with looking_into(self.study.storage):
+            done = runs_on_record(self.study.storage, self.trial.trial_id)
         return missing_runs(self.trial.trial_id, self.trial.params, self.asked.variants(), self.seeds, done)
 
 

@@ -110,19 +110,8 @@ def run_trials(
         earlier: what trials reported to earlier drivers of the study, for the pruner's rungs.
         trainable: what trains, or seems to: it speaks as `TrialWorker` does.
     """
-    worker = tune.with_parameters(
-        trainable,
-        setting=TrialSetting(
-            dataset,
-            spec.config,
-            spec.study,
-            storage,
-            spec.trial_timeout_seconds,
-            DRIVER.split()[-1],
-            spec.settings.pruner.race_users,
-        ),
-        cores=spec.cpus_per_trial,
-    )
+    setting = _setting(spec, dataset, storage)
+    worker = tune.with_parameters(trainable, setting=setting, cores=spec.cpus_per_trial)
     scheduler = make_scheduler(spec)
     verdicts: dict[int, int] = {}
     if isinstance(scheduler, Audited):
@@ -154,3 +143,16 @@ def run_trials(
     )
     with progress, on_interrupt(stop.interrupt):
         tuner.fit()
+
+
+def _setting(spec: Spec, dataset: Dataset, storage: Storage) -> TrialSetting:
+    """What every trial of this driver is told."""
+    return TrialSetting(
+        dataset=dataset,
+        config=spec.config,
+        study_name=spec.study,
+        storage=storage,
+        timeout_seconds=spec.trial_timeout_seconds,
+        driver=DRIVER.split()[-1],
+        race_users=spec.settings.pruner.race_users,
+    )

@@ -1,15 +1,18 @@
 """Configurations of a study trained again for validation: their files are the record, so what has one is not run."""
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic
 
+from pyarrow import ArrowException
 from rich.console import Console
 
 from athwe.data import Dataset
 from tuning.books.driver import DRIVER, Heartbeat, claim
 from tuning.errors import SearchError
+from tuning.files.storage import Storage
 from tuning.finals.progress import FinalProgress
 from tuning.finals.ray_session import ray_session
 from tuning.finals.runs import SomeRun, run_finals
@@ -48,9 +51,20 @@ class _Driver(Generic[SomeRun]):
         self._progress.ended(run)
 
     def failed(self, run: SomeRun, reason: str, error: str) -> None:
-        last_line = error.strip().splitlines()[-1] if error.strip() else "no word"
-        self.failures.append(Failure(run, reason, last_line))
-        self._progress.ended(run, f"failed ({reason}): {last_line}")
+        self.failures.append(Failure(run, reason, self._progress.failed(run, reason, error)))
+
+
+@contextmanager
+def looking_into(storage: Storage) -> Iterator[None]:
+    """Within, files that cannot be reached are the user's to mend.
+
+    Raises:
+        SearchError: why they cannot be.
+    """
+    try:
+        yield
+    except (ArrowException, OSError) as error:
+        raise SearchError(f"cannot look into {storage.url}: {' '.join(str(error).split())}") from None
 
 
 def run_on_validation(

@@ -54,6 +54,12 @@ class FinalProgress:
         if problem or not self._console.is_terminal:
             self._console.print(f"{run}: {how}", markup=False, highlight=False, soft_wrap=True)
 
+    def failed(self, run: Hashable, reason: str, error: str) -> str:
+        """A run is over without a look; gives the last line of what went wrong."""
+        last_line = error.strip().splitlines()[-1] if error.strip() else "no word"
+        self.ended(run, f"failed ({reason}): {last_line}")
+        return last_line
+
     def __enter__(self) -> Self:
         self._bars.start()
         return self

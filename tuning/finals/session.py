@@ -60,10 +60,9 @@ class _Driver:
         self._progress.ended(run)
 
     def failed(self, run: FinalRun, reason: str, error: str) -> None:
-        last_line = error.strip().splitlines()[-1] if error.strip() else "no word"
+        last_line = self._progress.failed(run, reason, error)
         failure = {"trial": run.finalist.number, "seed": run.seed, "reason": reason, "error": last_line}
         self.failures.append(failure)
-        self._progress.ended(run, f"failed ({reason}): {last_line}")
 
 
 def finalize(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> int:

@@ -3,14 +3,13 @@
 import argparse
 from typing import Any
 
-from pyarrow import ArrowException
 from rich.console import Console
 
 from athwe.model_keys import COUNTED
 from tuning.errors import SearchError
 from tuning.files.results import replicate_seeds
 from tuning.finals.finalists import choose
-from tuning.finals.on_validation import run_on_validation
+from tuning.finals.on_validation import looking_into, run_on_validation
 from tuning.findings.ties import Ties
 from tuning.nodes.job import require_unrecorded_password
 from tuning.quiet import ConsoleLog, silence_loggers
@@ -40,10 +39,8 @@ def replicate(
     seeds = further_seeds(spec.config.seed, arguments.replicate_ties)
 
     def missing() -> list[ReplicateRun]:
-        try:
+        with looking_into(study.storage):
             done = replicate_seeds(study.storage, [trial.trial_id for trial in trials])
-        except (ArrowException, OSError) as error:
-            raise SearchError(f"cannot look into {study.storage.url}: {' '.join(str(error).split())}") from None
         return missing_replicates(trials, seeds, done)
 
     if not missing():
