@@ -10,9 +10,8 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -21,6 +20,7 @@ from rich.console import Console
 
 from athwe.config_files import load_config
 from athwe.model_keys import COUNTED, MODEL_NAMES
+from benchmarks.quality import spread
 from tuning.store import Store, StoreError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -137,12 +137,6 @@ def result(dataset: str, model: str, options: argparse.Namespace) -> dict[str, A
         "mean": mean(one[keys[0]] for one in metrics),
         "line": f"| {dataset} | {model} | {len(trials)} | {' | '.join(cells)} | {best} | {len(looks)} |",
     }
-
-
-def spread(values: Sequence[float]) -> str:
-    """`.0420 ± .0010`, or the value alone where there is one."""
-    text = f"{mean(values):.4f}"
-    return text if len(values) == 1 else f"{text} ± {stdev(values):.4f}"
 
 
 if __name__ == "__main__":

@@ -20,11 +20,6 @@ class Popularity(SequentialModel):
         super().__init__(config, shape)
         self.interactions = nn.Parameter(torch.zeros(shape.n_items), requires_grad=False)
 
-    @property
-    def loss_weights(self) -> dict[str, float]:
-        """None: nothing is trained."""
-        return {}
-
     def count(self, dataset: Dataset) -> None:
         """Count targets of training, and each user's first interaction, which only ever is history."""
         self.interactions.data = torch.from_numpy(dataset.training_counts()).float().to(self.interactions.device)

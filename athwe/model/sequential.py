@@ -1,5 +1,6 @@
 """What trainer, recommender and dashboard ask of a model, whichever it is."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from jaxtyping import Float
@@ -11,8 +12,8 @@ from athwe.model.shape import ModelShape
 from athwe.model.step import Step
 
 
-class SequentialModel(nn.Module):
-    """Scores all items for a history.
+class SequentialModel(nn.Module, ABC):
+    """Scores all items for a history. As it is here, nothing of it is trained.
 
     Items enter as a `Catalogue`, or as `tables` that were made from it once (`item_tables`), so a checkpoint holds what
     was learned and nothing else.
@@ -29,15 +30,20 @@ class SequentialModel(nn.Module):
     @property
     def loss_weights(self) -> dict[str, float]:
         """Weight of every loss part that acts, above 0; none where nothing is trained."""
-        raise NotImplementedError
+        return {}
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers are trained."""
+        return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
 
     def losses(self, step: Step, catalogue: Catalogue) -> dict[str, Float[Tensor, ""]]:
         """Every loss part, unweighted; their sum with `loss_weights` is what is minimised."""
-        raise NotImplementedError
+        return {}
 
+    @abstractmethod
     def forward(self, batch: Batch, tables: Float[Tensor, "items ..."]) -> Float[Tensor, "batch items"]:
         """Scores of all N items for every row."""
-        raise NotImplementedError
 
     def predict(self, batch: Batch, tables: Float[Tensor, "items ..."]) -> Float[Tensor, " batch"]:
         """Score of each row's own target."""

@@ -37,7 +37,7 @@ def diagnose(model: SequentialModel, tables: torch.Tensor, dataset: Dataset, dev
     """
     found: dict[str, Any] = {
         "modality_weights": model.modality_weights(),
-        "parameters": sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
+        "parameters": model.parameter_count,
         "peak_memory_bytes": _peak_memory_bytes(device),
     }
     if isinstance(model, ATHWE):

@@ -4,7 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard.ablation import COSTS, EARNS, UNTOLD
-from dashboard.charts.figure import finish
+from dashboard.charts.figure import finish, interval
 from dashboard.labels import PALETTE
 
 _COLOURS = {EARNS: PALETTE[0], COSTS: PALETTE[5], UNTOLD: PALETTE[7]}
@@ -25,10 +25,7 @@ def differences(parts: pd.DataFrame, label: str) -> go.Figure:
         figure.add_scatter(
             x=rows["difference"], y=rows["without"], name=verdict, mode="markers",
             marker={"color": colour, "size": 10, "symbol": "circle-open" if verdict == UNTOLD else "circle"},
-            error_x={
-                "type": "data", "symmetric": False, "array": rows["high"] - rows["difference"],
-                "arrayminus": rows["difference"] - rows["low"], "thickness": 1.5, "width": 4, "color": colour,
-            },
+            error_x=interval(rows["difference"], rows["low"], rows["high"], colour),
             customdata=rows[["low", "high", "mean"]],
             hovertemplate="without %{y}: %{customdata[2]:.4f}<br>%{x:+.4f} "
                           "(%{customdata[0]:+.4f} … %{customdata[1]:+.4f})<extra></extra>",
@@ -44,10 +41,7 @@ def shares(frame: pd.DataFrame, label: str) -> go.Figure:
     figure = go.Figure(
         go.Bar(
             x=frame["share"], y=frame["modality"], orientation="h", marker_color=PALETTE[0],
-            error_x={
-                "type": "data", "symmetric": False, "array": frame["high"] - frame["share"],
-                "arrayminus": frame["share"] - frame["low"], "thickness": 1.5, "width": 4, "color": PALETTE[7],
-            },
+            error_x=interval(frame["share"], frame["low"], frame["high"], PALETTE[7]),
             customdata=frame[["low", "high", "percent"]],
             hovertemplate="%{y}: %{x:+.4f} (%{customdata[0]:+.4f} … %{customdata[1]:+.4f})<br>"
                           "%{customdata[2]:.0f} % of the gain<extra></extra>",

@@ -1,5 +1,6 @@
 """What all charts share: size, legend, colours of a scale."""
 
+import pandas as pd
 import plotly.graph_objects as go
 
 SCALE = ("#2F6DB5", "#8FA9BF", "#F0A202")
@@ -20,6 +21,19 @@ def finish(figure: go.Figure, height: int = HEIGHT, margin: dict | None = None) 
         uirevision="keep",  # zoom and hidden lines outlive a refresh
     )
     return figure
+
+
+def interval(middle: pd.Series, low: pd.Series, high: pd.Series, colour: str) -> dict:
+    """The arms of values along the x axis that have an interval each."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": high - middle,
+        "arrayminus": middle - low,
+        "thickness": 1.5,
+        "width": 4,
+        "color": colour,
+    }
 
 
 def scatter(points: int) -> type[go.Scatter | go.Scattergl]:

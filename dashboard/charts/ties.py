@@ -3,7 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts.figure import finish
+from dashboard.charts.figure import finish, interval
 from dashboard.labels import PALETTE
 
 BEST, TIED, APART = "the best", "tied with the best", "worse"
@@ -28,10 +28,7 @@ def differences(frame: pd.DataFrame, label: str, confidence: float) -> go.Figure
         figure.add_scatter(
             x=rows["difference"], y=_names(rows), name=name, mode="markers",
             marker={"color": colour, "size": 12 if name == BEST else 9, "symbol": _SYMBOLS[name]},
-            error_x={
-                "type": "data", "symmetric": False, "array": rows["high"] - rows["difference"],
-                "arrayminus": rows["difference"] - rows["low"], "thickness": 1.5, "width": 4, "color": colour,
-            },
+            error_x=interval(rows["difference"], rows["low"], rows["high"], colour),
             customdata=rows[["low", "high", "mean", "p_adjusted"]],
             hovertemplate="%{y}: %{customdata[2]:.4f}<br>%{x:+.4f} (%{customdata[0]:+.4f} … %{customdata[1]:+.4f})"
                           "<br>adjusted p %{customdata[3]:.4f}<extra></extra>",

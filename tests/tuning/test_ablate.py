@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import ray
 from finished_study import save_study, save_trial, tiny_plan
+from refusals import require_one_line
 from tiny_search import write_tiny
 
 from athwe.config_files import override_config
@@ -58,11 +59,7 @@ def test_a_user_s_error_is_one_line_and_exit_code_2(
     study_url: str, capsys: pytest.CaptureFixture, flags: list[str], message: str
 ):
     assert main(["--study", "study", "--store", study_url, *flags]) == 2
-    output = capsys.readouterr()
-    assert output.out == ""
-    assert output.err.startswith("error: ") and output.err.count("\n") == 1
-    assert message in output.err
-    assert not ray.is_initialized()
+    require_one_line(capsys, message)
 
 
 def test_where_nothing_can_be_taken_out_it_says_why(study_url: str, tmp_path: Path, capsys: pytest.CaptureFixture):

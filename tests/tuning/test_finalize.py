@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import ray
 from finished_study import save_study, save_trial, tiny_plan
+from refusals import require_one_line
 from tiny_search import write_tiny
 
 import athwe
@@ -67,11 +68,8 @@ def test_a_user_s_error_is_one_line_and_exit_code_2(
     study_url: str, capsys: pytest.CaptureFixture, flags: list[str], message: str
 ):
     assert main(["--study", "study", "--store", study_url, *flags]) == 2
-    output = capsys.readouterr()
-    assert output.out == ""
-    assert output.err.startswith("error: ") and output.err.count("\n") == 1
-    assert message in output.err
-    assert not ray.is_initialized() and looks_of(study_url) == 0
+    require_one_line(capsys, message)
+    assert looks_of(study_url) == 0
 
 
 def test_a_study_without_a_complete_trial_is_refused(study_url: str, capsys: pytest.CaptureFixture):

@@ -119,8 +119,7 @@ class FinalWorker:
         if self._storage is None:
             return found
         measures = measure_lists(ranking, self._dataset, self._split, selecting_cutoff(trainer.config.valid_key))
-        learned = (parameter.numel() for parameter in trainer.model.parameters() if parameter.requires_grad)
-        about = {PARAMETERS: sum(learned), "best_epoch": trainer.best_epoch}
+        about = {PARAMETERS: trainer.model.parameter_count, "best_epoch": trainer.best_epoch}
         write = partial(write_recommendations, ranking, self._dataset, measures=measures, about=about)
         if self._split != "test":  # what is kept is all that the run is for
             self._storage.write(final_results_name(self._model_name), write)

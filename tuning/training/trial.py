@@ -178,7 +178,7 @@ def _message(trainer: Trainer, metrics: Mapping[str, float]) -> dict[str, Any]:
         "best_epoch": trainer.best_epoch,
         "best_value": trainer.best_value,
         "finished": finished,
-        PARAMETERS: sum(parameter.numel() for parameter in trainer.model.parameters() if parameter.requires_grad),
+        PARAMETERS: trainer.model.parameter_count,
         DONE: finished,
         SHOULD_CHECKPOINT: not finished,
     }

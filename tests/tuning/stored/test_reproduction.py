@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from finished_study import save_study, save_trial, tiny_plan
+from refusals import require_one_line
 
 from tuning.files.results import recommendations_name
 from tuning.files.storage import Storage
@@ -171,10 +172,7 @@ def test_a_user_s_error_is_one_line_and_exit_code_2(
     url: str, capsys: pytest.CaptureFixture, flags: list[str], message: str
 ):
     assert main(["--study", "study", "--store", url, *flags]) == 2
-    output = capsys.readouterr()
-    assert output.out == ""
-    assert output.err.startswith("error: ") and output.err.count("\n") == 1
-    assert message in output.err
+    require_one_line(capsys, message)
 
 
 def test_a_pruned_trial_is_compared_with_its_lists_too(url: str, capsys: pytest.CaptureFixture):

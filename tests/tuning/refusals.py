@@ -1,0 +1,13 @@
+"""What a command says where the user has erred."""
+
+import pytest
+import ray
+
+
+def require_one_line(capsys: pytest.CaptureFixture, message: str) -> None:
+    """Nothing on standard output, the message in one line on the other, and Ray was not started."""
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("error: ") and output.err.count("\n") == 1
+    assert message in output.err
+    assert not ray.is_initialized()
