@@ -95,7 +95,9 @@ def _trials(path: Path, chance: np.random.Generator, study: str, count: int, epo
     connection.close()
 
 
-def _draw(chance: np.random.Generator, way: dict) -> float | int:
+def _draw(chance: np.random.Generator, way: dict) -> float | int | str | None:
+    if way["type"] == "categorical":
+        return way["choices"][chance.integers(len(way["choices"]))]
     if way["type"] == "int":
         return int(chance.integers(way["low"], way["high"] + 1))
     if way.get("log"):
