@@ -38,7 +38,7 @@ def main() -> int:
     options = parse()
     options.folder.mkdir(parents=True, exist_ok=True)
     for dataset in options.datasets:
-        for model in DATASETS[dataset] if not options.table else ():
+        for model in asked(dataset, options) if not options.table else ():
             if (code := search(dataset, model, options)) or (code := finalize(dataset, model, options)):
                 return code
     print(table(options))
@@ -49,12 +49,20 @@ def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--datasets", nargs="+", choices=list(DATASETS), default=list(DATASETS))
+    parser.add_argument("--models", nargs="+", choices=MODEL_NAMES, default=MODEL_NAMES)
     parser.add_argument("--dataset-root", help="folder of the data sets")
     parser.add_argument("--config", default=str(ROOT / "config" / "small.yaml"), help="the budget of a trial")
     parser.add_argument("--trials", type=int, default=12, help="trials of each search (default: %(default)s)")
     parser.add_argument("--folder", type=Path, default=Path("results/table"), help="for the store and the files")
+    parser.add_argument("--gpus-per-trial", help="as of tuning/search.py")
+    parser.add_argument("--concurrency", help="as of tuning/search.py")
     parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
     return parser.parse_args()
+
+
+def asked(dataset: str, options: argparse.Namespace) -> list[str]:
+    """The models to run on a data set."""
+    return [model for model in DATASETS[dataset] if model in options.models]
 
 
 def study_of(dataset: str, model: str) -> str:
@@ -72,7 +80,9 @@ def search(dataset: str, model: str, options: argparse.Namespace) -> int:
     budget = [] if model in COUNTED else ["--trials", str(options.trials), "--epochs", str(epochs_of(options))]
     root = ["--dataset-root", options.dataset_root] if options.dataset_root else []
     folder = ["--storage-path", str(options.folder / study)]
-    what = ["--dataset", dataset, *root, "--model", model, "--config", options.config, *budget, *folder]
+    share = ["--gpus-per-trial", options.gpus_per_trial] if options.gpus_per_trial else []
+    share += ["--concurrency", options.concurrency] if options.concurrency else []
+    what = ["--dataset", dataset, *root, "--model", model, "--config", options.config, *budget, *folder, *share]
     return run(options, "search.py", *what, "--study", study, "--seed", "2025")
 
 
@@ -115,7 +125,7 @@ def table(options: argparse.Namespace) -> str:
     )
     lines = [header, "|---" * 8 + "|"]
     for dataset in options.datasets:
-        rows = [row for model in DATASETS[dataset] if (row := result(dataset, model, options))]
+        rows = [row for model in asked(dataset, options) if (row := result(dataset, model, options))]
         lines += [row["line"] for row in sorted(rows, key=lambda row: row["mean"], reverse=True)]
     return "\n".join(lines)
 

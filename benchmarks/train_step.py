@@ -103,9 +103,9 @@ def make_floor() -> Callable[[], object]:
     return floor
 
 
-def make_trainer(dataset: Dataset, catalogue: Catalogue, **settings) -> Trainer:
+def make_trainer(dataset: Dataset, catalogue: Catalogue, device: str = "cpu", **settings) -> Trainer:
     """A trainer of the published configuration, ready to step."""
-    trainer = Trainer(Config(device="cpu", **settings), dataset, catalogue)
+    trainer = Trainer(Config(device=device, **settings), dataset, catalogue)
     trainer.model.train()
     return trainer
 
@@ -122,7 +122,8 @@ def make_plain_step(trainer: Trainer) -> Callable[[], object]:
     plain = PlainATHWE(trainer.model, trainer.catalogue)
 
     def step() -> None:
-        parts = plain.losses(*_padded(trainer, next(batches)))
+        with trainer.device:
+            parts = plain.losses(*_padded(trainer, next(batches)))
         total = torch.stack([weight * parts[name] for name, weight in trainer.model.loss_weights.items()]).sum()
         trainer.optimizer.zero_grad()
         total.backward()
@@ -138,9 +139,10 @@ def largest_difference(trainer: Trainer) -> float:
     state = trainer.generator.get_state()
     batch, placeholders = _padded(trainer, positions)
     trainer.generator.set_state(state)
-    with torch.no_grad():
+    with torch.no_grad(), trainer.device:
         plain = PlainATHWE(trainer.model, trainer.catalogue).losses(batch, placeholders)
-        fast = trainer.model.losses(trainer.make_step(positions), trainer.catalogue)
+    with torch.no_grad():
+        fast = trainer.model.losses(trainer.make_step(positions).to(trainer.device), trainer.catalogue)
     trainer.model.train()
     return max(abs(float(fast[name] - plain[name])) for name in fast | plain)
 
@@ -155,7 +157,8 @@ def _padded(trainer: Trainer, positions):
 
     batch = dataset.batch(positions[np.argsort(dataset.lengths(positions), kind="stable")])  # as a step sorts them
     batch = replace(batch, item_sequence=pad(batch.item_sequence), timestamp=pad(batch.timestamp))
-    return batch, torch.cat([pad(block.T) for block in step.histories.blocks(step.placeholders)])
+    placeholders = torch.cat([pad(block.T) for block in step.histories.blocks(step.placeholders)])
+    return batch.to(trainer.device), placeholders.to(trainer.device)
 
 
 def _batches(trainer: Trainer) -> Iterator:
