@@ -1,4 +1,4 @@
-"""One training step of ATHWE at Home_and_Kitchen's size on a GPU: against the plain equations, in bf16, and against the CPU.
+"""One training step of ATHWE at Home_and_Kitchen's size on a GPU: against the plain equations and against the CPU.
 
     python benchmarks/gpu_step.py
 
@@ -36,7 +36,10 @@ def main() -> int:
     fast, bf16, plain = (
         make_trainer(dataset, catalogue, options.device, precision=precision) for precision in ("fp32", "bf16", "fp32")
     )
-    differences = {"plain": largest_difference(fast), "CPU": _difference_from_cpu(make_trainer(dataset, catalogue), fast)}
+    differences = {
+        "plain": largest_difference(fast),
+        "CPU": _difference_from_cpu(make_trainer(dataset, catalogue), fast),
+    }
     same_ranks = _same_ranks(make_trainer(dataset, catalogue), fast)
     steps = {"plain": make_plain_step(plain), "fp32": make_step(fast), "bf16": make_step(bf16)}
     steps["ranking of all users"] = lambda: _rank(fast, dataset.positions("valid"))
@@ -101,7 +104,10 @@ def _memory(trainer: Trainer) -> dict[str, object]:
     torch.cuda.reset_peak_memory_stats()
     make_step(trainer)()
     name = torch.cuda.get_device_name()
-    return {"device": name, "a step's own peak, gigabytes": round((torch.cuda.max_memory_allocated() - before) / 1e9, 2)}
+    return {
+        "device": name,
+        "a step's own peak, gigabytes": round((torch.cuda.max_memory_allocated() - before) / 1e9, 2),
+    }
 
 
 if __name__ == "__main__":

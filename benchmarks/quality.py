@@ -10,6 +10,8 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from athwe.errors import AthweError
 from athwe.evaluation.metrics import mean_metrics
 from athwe.model_keys import COUNTED
 from athwe.training.trainer import Trainer
+from benchmarks.published_defects import DEFECTS
 
 VARIANTS: dict[str, dict] = {
     "Popularity": {"model": "Popularity"},
@@ -59,6 +62,7 @@ VARIANTS: dict[str, dict] = {
         "cluster_weight": 0.0,
     },
 }
+VARIANTS |= {name: {} for name in DEFECTS}
 SHUFFLED = "ATHWE, time gaps shuffled"
 SHOWN = ("ndcg@10", "recall@10", "mrr@10")
 
@@ -102,7 +106,7 @@ def run_once(name: str, variant: str, config: Config, options: argparse.Namespac
     if variant == SHUFFLED:
         dataset = shuffle_gaps(dataset, config.seed)
     with console.status(f"{variant} on {name}, seed {config.seed}"):
-        result = trained(config, dataset)
+        result = trained(config, dataset, DEFECTS.get(variant, nullcontext))
     row = key | result | {"seconds": round(time.time() - started, 1)}
     with options.output.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
@@ -121,10 +125,11 @@ def shuffle_gaps(dataset: Dataset, seed: int) -> Dataset:
     return replace(dataset, timestamp=start[user - 1] + elapsed - elapsed[first][user - 1])
 
 
-def trained(config: Config, dataset: Dataset) -> dict:
+def trained(config: Config, dataset: Dataset, defect: Callable[[Trainer], AbstractContextManager]) -> dict:
     """Test metrics of the best epoch under both `mask_seen` modes, and the validation curve."""
     trainer = Trainer(config, dataset)
-    curve = [result.metrics[config.valid_key] for result in trainer.epochs()]
+    with defect(trainer):
+        curve = [result.metrics[config.valid_key] for result in trainer.epochs()]
     result = {"valid": curve, "best_epoch": trainer.best_epoch}
     with trainer.best_model():
         for key, seen in MODES.items():
