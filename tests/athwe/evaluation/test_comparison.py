@@ -81,7 +81,8 @@ def test_identical_models_are_called_different_in_no_more_than_the_stated_share(
         found = compare(values_of(generator, 300, 12), resamples=999, seed=study)
         corrected += not found.tied.all()
         plain += bool((found.p_holm <= 0.05).any())
-    assert corrected <= MOST_OF_200 < plain
+    assert corrected <= MOST_OF_200
+    assert plain > 1.5 * 0.05 * STUDIES
 
 
 def test_identical_settings_on_two_seeds_are_called_different_in_no_more_than_the_stated_share():
