@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ class UnreadableInput(Exception):
     """One item's input that cannot be used, with the reason; the item gets a zero row."""
 
 
+@runtime_checkable
 class Encoder(Protocol):
     """A loaded encoder."""
 

@@ -1,6 +1,7 @@
 """The flags of feature making, which every preparation command shares."""
 
 import argparse
+import re
 
 from athwe.command_line import positive_int
 
@@ -35,7 +36,15 @@ def add_feature_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--feature-batch-size", type=positive_int, metavar="N", help="items at once (default: 32, on a GPU 256)"
     )
-    group.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto, a GPU where there is one)")
+    group.add_argument(
+        "--device", type=_device, default="auto", help="auto, cpu, mps, cuda or cuda:N (default: auto, a GPU if any)"
+    )
     group.add_argument(
         "--replace-features", action="store_true", help="write over features that came from somewhere else"
     )
+
+
+def _device(text: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", text):
+        raise argparse.ArgumentTypeError(f"expected auto, cpu, mps, cuda or cuda:N, got {text!r}")
+    return text

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
+from athwe.errors import EncoderError
 from athwe.prepare.features.encoder import Choice, known_by, run_batch
 from athwe.prepare.features.loading import library_versions, loading, refuse_missing, require, require_installed
 from athwe.prepare.features.weights import find_weights
@@ -30,11 +31,15 @@ def choose_text_encoder(name: str, pooling: TextPooling, device: torch.device) -
             sentence-transformers model does; `auto` is `own` for such a model, else `cls`.
 
     Raises:
-        EncoderError: no such encoder.
+        EncoderError: no such encoder, or none with a pooling of its own where that was asked for.
     """
     weights = find_weights(name)
     is_sentence_model = (weights.folder / SENTENCE_MODEL).is_file()
     used = ("own" if is_sentence_model else "cls") if pooling == "auto" else pooling
+    if used == "own" and not is_sentence_model:
+        raise EncoderError(
+            f"encoder {name} has no pooling of its own (no {SENTENCE_MODEL}): use --pooling cls, as published, or mean"
+        )
     require_installed("sentence_transformers" if used == "own" else "transformers")
     about = known_by(weights, device) | {"pooling": used}
     identity = {
