@@ -14,8 +14,8 @@ from athwe.prepare.features.command import add_features_command, run_features_co
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns its exit code."""
     handler = RichHandler(console=Console(), show_path=False, show_time=False)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
-    logging.getLogger("athwe").setLevel(logging.INFO)
+    handler.addFilter(logging.Filter("athwe"))  # not what libraries log of their downloads
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
     parser = Parser(prog="python -m athwe.prepare.features", description="Make text and image features of items.")
     add_features_command(parser)
     try:
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR
     except OSError as error:
-        print(f"error: cannot write {error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"error: cannot write the features: {error}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:
         print("stopped; what is encoded is kept, the same command goes on from there", file=sys.stderr)

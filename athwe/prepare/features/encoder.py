@@ -26,7 +26,7 @@ class Encoder(Protocol):
     """A loaded encoder."""
 
     about: dict[str, Any]
-    """What was decided on loading (pooling, width, limits) and by which libraries."""
+    """What was decided on loading and encoding (pooling, limits) and by which libraries."""
 
     def prepare(self, source: Any) -> Any:
         """Ready one input, in a thread of its own; may raise `UnreadableInput`."""

@@ -60,7 +60,7 @@ def encode(choice: Choice, sources: Mapping[bytes, Any], batch_size: int, label:
 
 def _encode_batch(encoder: Encoder, kept: EncodedRows, inputs: Mapping[bytes, Any]) -> dict[bytes, np.ndarray]:
     encoded = encoder.encode(list(inputs.values()))
-    about = {**encoder.about, "width": encoded.shape[1]}
+    about = {**encoder.about, "width": encoded.shape[1]}  # known now
     if kept.about != about:
         kept.start(about)
     kept.append(list(inputs), encoded)

