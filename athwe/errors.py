@@ -13,6 +13,10 @@ class DataError(AthweError):
     """A data set folder or file that does not keep the contract of `dataset/README.md`."""
 
 
+class EncoderError(AthweError):
+    """A text or image encoder that is not installed, cannot be loaded, or gives no usable features."""
+
+
 class SealedError(AthweError):
     """A look at the test split of a data set that was sealed."""
 

@@ -59,7 +59,7 @@ def _read_aligned(folder: Path, file_name: str, key: str, item_tokens: np.ndarra
     path = folder / file_name
     if not path.exists():
         return None
-    _check_item_list(folder / ITEM_LIST, item_tokens)
+    check_item_list(folder / ITEM_LIST, item_tokens)
     return _read_tensor(path, len(item_tokens), whole_numbers=key == "cat")
 
 
@@ -91,8 +91,12 @@ def _read_tensor(path: Path, n_items: int, whole_numbers: bool) -> Float32[np.nd
     return np.ascontiguousarray(array)
 
 
-def _check_item_list(path: Path, item_tokens: np.ndarray) -> None:
-    """`items.tsv` says for which numbering the tensors were written; numbers it leaves out are not checked."""
+def check_item_list(path: Path, item_tokens: np.ndarray) -> None:
+    """Compare `items.tsv`, where there is one, with the numbering: it says for which the tensors were written.
+
+    Raises:
+        DataError: it gives another item, or none, for a number.
+    """
     if not path.exists():
         return
     table = read_columns(path, ("internal_id", "item_id"))

@@ -1,0 +1,1 @@
+"""From raw sources to a data set folder that `athwe.data` reads."""

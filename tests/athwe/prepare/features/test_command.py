@@ -1,0 +1,54 @@
+"""The command line: one line and exit code 2 for what the user can mend."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from athwe.prepare.features.__main__ import main
+
+
+def run(capsys, *arguments: object) -> tuple[int, str]:
+    code = main([str(argument) for argument in arguments])
+    return code, capsys.readouterr().err
+
+
+def test_it_adds_features_to_a_data_set(shop, bert, clip, capsys):
+    code, _ = run(capsys, "shop", "--dataset-root", shop.parent, "--text-encoder", bert, "--image-encoder", clip)
+    assert code == 0
+    assert len(torch.load(shop / "txt_emb.pt")) == len(torch.load(shop / "img_emb.pt")) == 31
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "name what to encode with"),
+        (("--text-encoder", "./nowhere"), "no encoder folder ./nowhere"),
+        (("--text-encoder", "{bert}", "--pooling", "max"), "invalid choice: 'max'"),
+        (("--text-encoder", "{bert}", "--pooling", "own"), "has no pooling of its own"),
+        (("--text-encoder", "{bert}", "--device", "cuda:9"), "device 'cuda:9' was asked for"),
+        (("--text-encoder", "{bert}", "--device", "toaster"), "or cuda:N, got 'toaster'"),
+        (("--image-encoder", "{bert}"), "cannot be loaded"),
+        (("--image-encoder", "timm/some_model"), "the hub does not give it"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line(shop, bert, capsys, arguments, message):
+    filled = [argument.format(bert=bert) for argument in arguments]
+    code, error = run(capsys, "shop", "--dataset-root", shop.parent, *filled)
+    lines = [line for line in error.splitlines() if line.startswith("error: ")]
+    assert code == 2 and len(lines) == 1 and message in lines[0]
+    assert not list(shop.glob("*.pt"))
+
+
+@pytest.mark.parametrize("module", ["transformers", "huggingface_hub"])
+def test_a_missing_extra_names_the_command_to_install_it(shop, bert, capsys, monkeypatch, module):
+    monkeypatch.setitem(sys.modules, module, None)
+    encoder = bert if module == "transformers" else "bert-base-uncased"
+    code, error = run(capsys, "shop", "--dataset-root", shop.parent, "--text-encoder", encoder)
+    assert code == 2 and f"needs {module}" in error and "pip install -c constraints.txt -e '.[prepare]'" in error
+
+
+def test_nothing_heavy_is_imported_until_an_encoder_is_asked_for():
+    script = "import sys, athwe.prepare.features.__main__; print('transformers' in sys.modules, 'rich' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", script], text=True).split() == ["False", "True"]
