@@ -1,7 +1,6 @@
 """How far the work is: bars in a terminal, a line a file elsewhere."""
 
 from collections.abc import Callable
-from typing import Self
 
 from rich.console import Console
 from rich.filesize import decimal
@@ -22,7 +21,7 @@ class Bars:
         )
         self._bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Bars":
         self._bars.start()
         return self
 

@@ -12,8 +12,9 @@ from athwe.prepare.bars import Bars
 from athwe.prepare.download.fetch import Fetcher
 from athwe.prepare.download.images import fetch_images
 from athwe.prepare.download.public import MOVIELENS, amazon_files
+from athwe.prepare.limits import Limits
 from athwe.prepare.opening import SourceFile
-from athwe.prepare.reading import Reader, Source
+from athwe.prepare.reading import Source
 from athwe.prepare.records import Item
 from athwe.prepare.sources.amazon import Amazon
 from athwe.prepare.sources.movielens import find_movielens
@@ -25,7 +26,7 @@ RECBOLE_ITEM_COLUMNS = {"title": "title", "category": "categories", "description
 """Taken where a `.item` has them."""
 
 
-def choose_source(options: argparse.Namespace, reader: Reader, bars: Bars) -> Source:
+def choose_source(options: argparse.Namespace, limits: Limits, bars: Bars) -> Source:
     """The source, ready to be read.
 
     Raises:
@@ -36,7 +37,7 @@ def choose_source(options: argparse.Namespace, reader: Reader, bars: Bars) -> So
         return _amazon(options, bars)
     if options.source == "movielens":
         return _movielens(options, bars)
-    return _table(options, reader)
+    return _table(options, limits)
 
 
 def _amazon(options: argparse.Namespace, bars: Bars) -> Source:
@@ -57,7 +58,7 @@ def _movielens(options: argparse.Namespace, bars: Bars) -> Source:
     return find_movielens(options.input)
 
 
-def _table(options: argparse.Namespace, reader: Reader) -> Source:
+def _table(options: argparse.Namespace, limits: Limits) -> Source:
     is_recbole = options.source == "recbole"
     form = RECBOLE if is_recbole else Form(_delimiter(options.delimiter))
     interactions, items = (options.inter, options.item) if is_recbole else (options.interactions, options.items)
@@ -67,7 +68,7 @@ def _table(options: argparse.Namespace, reader: Reader) -> Source:
     if given and not file:
         raise UsageError("columns of items are named, but no table of items is given")
     if file and is_recbole:
-        given = item_columns_there(file, reader, RECBOLE_ITEM_COLUMNS, form) | given
+        given = item_columns_there(file, limits, RECBOLE_ITEM_COLUMNS, form) | given
     if file and not given:
         raise UsageError("a table of items is given, but none of its columns is named (--title-column and others)")
     columns = Columns(

@@ -66,7 +66,7 @@ def _run(options: argparse.Namespace, arguments: list[str]) -> None:
             write_report(folder / FILE_NAME, lines, reader, settings, policies, arguments)
             write_config(config_path, settings.name, settings.config)
 
-        source = choose_source(options, reader, bars)
+        source = choose_source(options, limits, bars)
         find = images.find if images.wanted else None
         outcome = prepare(Job(source, settings, policies, reader, find, images.told, finish))
     # Features are written here, into the finished folder: it is a data set without them, and a failure keeps it.

@@ -89,7 +89,7 @@ def _add_common_flags(command: argparse.ArgumentParser, same_day: SameDay) -> No
     command.add_argument(
         "--max-decompressed", type=positive_int, default=limits.decompressed_bytes, metavar="BYTES", help="(256 GiB)"
     )
-    command.add_argument("--max-ratio", type=positive_int, default=int(limits.ratio), help="of decompression (200)")
+    command.add_argument("--max-ratio", type=positive_int, default=limits.ratio, help="of decompression (200)")
 
 
 def choice(command: argparse.ArgumentParser, flag: str, choices: Any, default: str, text: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -11,13 +11,14 @@ class Limits:
 
     decompressed_bytes: int = 256 << 30
     """Of one file."""
-    ratio: float = 200
+    ratio: int = 200
     """Decompressed by compressed bytes; review files are below 20, bombs above 1,000."""
     line_bytes: int = 1 << 20
     broken_share: float = 0.5
     """Share of a file's lines that may be broken."""
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Is told of bytes."""
 

@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from athwe.errors import DataError
 from athwe.prepare.limits import Limits, Progress, Unseen
@@ -115,6 +115,7 @@ class Reader:
                 yield text
 
 
+@runtime_checkable
 class Source(Protocol):
     """A raw source. Both streams are read once, reviews first."""
 

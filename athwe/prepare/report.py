@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rich.markup import escape
 from rich.table import Table
 
 from athwe.prepare.pipeline import Outcome, Settings
@@ -52,17 +53,18 @@ def lines_of(outcome: Outcome, policies: Policies, reader: Reader, images_failed
             Line("images_failed", "images not fetched", len(images_failed), _first(images_failed)),
             Line("images_broken", "broken images", len(thumbnails.broken), _first(thumbnails.broken)),
         ]
-    return [line for line in lines if line.count or line.key in ("bad_times", "items_without_metadata")]
+    return lines
 
 
 def table_of(lines: list[Line], title: str) -> Table:
-    """The counts, for the terminal."""
+    """The counts that are not zero, for the terminal."""
     table = Table(title=title, title_justify="left", show_header=False)
     table.add_column("what")
     table.add_column("count", justify="right")
     table.add_column("what was done")
     for line in lines:
-        table.add_row(line.text, f"{line.count:,}", line.note)
+        if line.count:
+            table.add_row(line.text, f"{line.count:,}", escape(line.note))
     return table
 
 

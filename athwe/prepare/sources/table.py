@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from athwe.errors import DataError
+from athwe.prepare.limits import Limits
 from athwe.prepare.opening import SourceFile
 from athwe.prepare.reading import Reader
 from athwe.prepare.records import BrokenLine, Item, Review, TimeUnit, make_item, review, to_seconds
@@ -122,7 +123,7 @@ class _Rows:
         self.positions = [names.index(name) for name in self.wanted]
 
 
-def item_columns_there(file: SourceFile, reader: Reader, wanted: Mapping[str, str], form: Form) -> dict[str, str]:
+def item_columns_there(file: SourceFile, limits: Limits, wanted: Mapping[str, str], form: Form) -> dict[str, str]:
     """Those of the `wanted` columns that a table has, for tables whose item columns are a custom, not a promise."""
     found: dict[str, str] = {}
 
@@ -131,5 +132,5 @@ def item_columns_there(file: SourceFile, reader: Reader, wanted: Mapping[str, st
         found.update({key: name for key, name in wanted.items() if name in names})
         return True
 
-    next(reader.records(file, look, form.split), None)
+    next(Reader(limits).records(file, look, form.split), None)
     return found
