@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -140,8 +141,8 @@ def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
     """
     with telling(str(path)), zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
-            parts = PurePosixPath(name.replace("\\", "/"))
-            if parts.is_absolute() or ".." in parts.parts or (parts.parts[:1] and parts.parts[0].endswith(":")):
+            inner = PurePosixPath(name.replace("\\", "/"))
+            if inner.is_absolute() or ".." in inner.parts or re.match("[A-Za-z]:", name):
                 raise DataError(f"{path} has a member {ascii(name)[:80]} whose path leads out of it; nothing was read")
         yield archive
 
