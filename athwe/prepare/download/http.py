@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from athwe.errors import DataError
 
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 60.0
 USER_AGENT = "athwe-prepare/1 (recommender research)"
 TRANSIENT = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, socket.timeout)
 """What may be over when it is tried again; of status codes see `is_transient`."""

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 from athwe.errors import DataError
@@ -18,7 +19,7 @@ AT_ONCE = 8
 TRIES = 3
 GIVE_UP_AFTER = 100
 """Pictures in a row that fail for reasons of the network."""
-TIMEOUT_SECONDS = 20
+TIMEOUT_SECONDS = 20.0
 NOT_THERE = ".failed"
 """Suffix of an empty file that says that a server has no such picture, so that it is not asked again."""
 
@@ -102,7 +103,7 @@ def _fetch_one(url: str, path: Path, pause_seconds: float) -> Problem | None:
         return Problem("failed in an earlier run", is_lasting=True)
     try:
         content = _read_patiently(url, pause_seconds)
-    except Exception as error:  # of one of a hundred thousand pictures: it is counted, and the first is shown
+    except (OSError, HTTPException, DataError, ValueError) as error:  # ValueError: a URL that is none
         is_lasting = not is_transient(error)
         if is_lasting:
             marker.touch()

@@ -1,6 +1,7 @@
 """Damaged, hostile and wrongly encoded files: refused in one line or counted, within bounded memory."""
 
 import gzip
+import hashlib
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -205,8 +206,6 @@ def test_an_encrypted_zip_is_refused(tmp_path):
 
 
 def test_a_digest_is_of_the_file_on_disk(tmp_path):
-    import hashlib
-
     path = write_lines(tmp_path / "file.gz", range(1000))
     _, reader = read(path)
     [opened] = reader.opened.values()
