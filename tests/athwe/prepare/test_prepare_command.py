@@ -169,10 +169,10 @@ def test_recbole_reading_the_folder_gets_the_same_ids(run, tmp_path, policy):
     metadata = write_lines(
         tmp_path / "meta.json", [json.dumps({"asin": f"i{item}", "title": f"T{item}"}) for item in range(30)]
     )
-    result = run("amazon", "--reviews", str(reviews), "--metadata", str(metadata), "--core", "12", *policy)
+    result = run("amazon", "--reviews", str(reviews), "--metadata", str(metadata), "--core", "9", *policy)
     assert result.code == 0, result.err
-    expected = recbole_numbers(rows(result.folder / "made.inter"), 12)
-    assert 10 < len(expected) < 50 and [row[1] for row in rows(result.folder / "items.tsv")] == expected
+    expected = recbole_numbers(rows(result.folder / "made.inter"), 9)
+    assert 10 < len(expected) < 60 and [row[1] for row in rows(result.folder / "items.tsv")] == expected
     config = load_config("made", config_root=tmp_path / "config")
     assert prepare_interactions(result.folder / "made.inter", config).item_tokens.tolist() == ["[PAD]", *expected]
 
