@@ -27,10 +27,13 @@ class Tally:
     first_broken: tuple[int, str] | None = None
     """Number of the first broken line, from 1, and what is wrong with it."""
 
-    def add_broken(self, reason: str) -> None:
-        """The line read last is no record."""
-        self.broken += 1
-        self.first_broken = self.first_broken or (self.lines, reason)
+    row_lines: int = 0
+    """Lines of the row being read: several where a cell has line breaks, or a quote that is never closed."""
+
+    def add_broken(self, reason: str, lines: int = 1) -> None:
+        """The lines read last are no record."""
+        self.broken += lines
+        self.first_broken = self.first_broken or (self.lines - lines + 1, reason)
 
     def require_mostly_good(self, share: float) -> None:
         """Refuse a file that is mostly broken.
@@ -78,19 +81,18 @@ class Reader:
             self.opened[file] = source
             rows = split(self._lines(source.stream, tally, fallback))
             while True:
+                tally.row_lines = 0
                 try:
                     record = parse(next(rows))
                 except StopIteration:
                     break
                 except BrokenLine as error:
-                    tally.add_broken(str(error))
+                    tally.add_broken(str(error), tally.row_lines)
                 except csv.Error as error:
-                    tally.add_broken(f"not a row of a table ({error})")
+                    tally.add_broken(f"not a row of a table ({error})", tally.row_lines)
                 else:
                     if record is not None:
                         yield record
-                if tally.lines == EARLY_LINES:
-                    tally.require_mostly_good(self.limits.broken_share)
         tally.require_mostly_good(self.limits.broken_share)
 
     def _lines(self, stream: io.BufferedReader, tally: Tally, fallback: str | None) -> Iterator[str]:
@@ -99,6 +101,8 @@ class Reader:
             tally.lines += 1
             if tally.lines == 1:
                 line = _checked_start(line, tally.name)
+            if tally.lines == EARLY_LINES:
+                tally.require_mostly_good(self.limits.broken_share)
             if len(line) > limit:
                 while not line.endswith(b"\n") and (line := stream.readline(limit)):
                     pass
@@ -112,6 +116,7 @@ class Reader:
                     continue
                 text = line.decode(fallback)
             if not text.isspace():
+                tally.row_lines += 1
                 yield text
 
 

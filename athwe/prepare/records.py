@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from athwe.data.interactions import MILLISECONDS_ABOVE, PADDING_TOKEN
 
-MAX_ID_CHARACTERS = 256
+MAX_ID_CHARACTERS = 128
 """Ids are held as fixed-width text, so one huge id would cost its length for every user."""
 MAX_TITLE_CHARACTERS, MAX_CATEGORY_CHARACTERS, MAX_DESCRIPTION_CHARACTERS = 500, 100, 2_000
 """Longer texts are cut; BERT's 512 tokens are some 2,000 characters."""

