@@ -36,6 +36,10 @@ class Bars:
         """Work on a number of things is begun."""
         return self._begin(name, total, "{:,}".format)
 
+    def stage(self, name: str) -> None:
+        """Work of unknown length is begun."""
+        self._begin(name, 0, lambda count: "")
+
     def confirm(self, question: str) -> bool:
         """Ask a person; nobody who could answer means no."""
         if not self._console.is_terminal:
@@ -50,9 +54,11 @@ class Bars:
 
     def _begin(self, name: str, total: int, shown: Callable[[int], str]) -> Callable[[int], None]:
         if not self._console.is_terminal:
-            self._console.print(f"{name}: {shown(total)}", markup=False, highlight=False, soft_wrap=True)
-        for other in self._bars.tasks:
-            self._bars.update(other.id, visible=not other.finished)
+            self._console.print(
+                f"{name}: {shown(total)}" if total else name, markup=False, highlight=False, soft_wrap=True
+            )
+        for other in self._bars.tasks:  # one thing is done after the other
+            self._bars.update(other.id, visible=False)
         task = self._bars.add_task(name[-60:], total=total or None, amount=shown(0))
         done = 0
 

@@ -68,7 +68,7 @@ def _run(options: argparse.Namespace, arguments: list[str]) -> None:
 
         source = choose_source(options, limits, bars)
         find = images.find if images.wanted else None
-        outcome = prepare(Job(source, settings, policies, reader, find, images.told, finish))
+        outcome = prepare(Job(source, settings, policies, reader, find, images.told, bars.stage, finish))
     # Features are written here, into the finished folder: it is a data set without them, and a failure keeps it.
     console.print(table_of(lines_of(outcome, policies, reader, images.failed), f"{settings.folder}"))
     console.print(f"next: [bold]python run_athwe.py --dataset {settings.name} --dataset-root {settings.root}[/]")

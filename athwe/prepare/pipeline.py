@@ -91,6 +91,8 @@ class Job:
     """Where images are wanted."""
     told: Callable[[int], None] = lambda images: None
     """Is called with numbers of thumbnails made."""
+    stage: Callable[[str], None] = lambda name: None
+    """Is told what is begun."""
     finish: Callable[[Path, Outcome], None] = lambda folder, outcome: None
     """Writes more into the folder before it takes its place."""
 
@@ -125,6 +127,7 @@ class _Read:
 def _read(folder: Path, job: Job) -> _Read:
     """Read all of the source and write the `.inter`, whose own reading decides which items are kept."""
     raw = collect(job.source.reviews(job.reader))
+    job.stage("filtering and numbering")
     log, found = apply_policies(raw, job.policies, time.time())
     kept = _number(folder, job.settings, log)
     tokens = set(kept.item_tokens[1:].tolist())
@@ -136,6 +139,10 @@ def _read(folder: Path, job: Job) -> _Read:
     read = _Read(len(raw), log, found, kept, items, repeats)
     if job.policies.without_metadata == "keep" or tokens == items.keys():
         return read
+    if not items:
+        raise DataError(
+            "no item that filtering keeps has metadata, so that --without-metadata drop would leave nothing"
+        )
     log = log.of_items(items.keys())
     kept = _number(folder, job.settings, log)
     return replace(read, log=log, kept=kept, dropped_items=len(read.kept.item_tokens) - len(kept.item_tokens))
@@ -158,6 +165,7 @@ def _write_rest(folder: Path, job: Job, read: _Read) -> Outcome:
     if job.find_images:
         images = job.find_images(tokens, items)
         thumbnails = write_thumbnails(folder / IMAGE_FOLDER, images, settings.image_pixels, job.told)
+    job.stage("writing items")
     categories = writing.choose_categories(items.values(), settings.least_category_items, settings.most_categories)
     if categories:
         writing.write_categories(folder, tokens, items, categories)

@@ -218,6 +218,12 @@ def test_items_without_metadata_stay_or_go_as_told(run, tmp_path):
     assert "10" not in {row[1] for row in rows(goes.folder / "goes.inter")}
 
 
+def test_dropping_every_item_for_want_of_metadata_is_refused(run, tmp_path):
+    reviews = write_lines(tmp_path / "reviews.json", old_reviews())
+    result = run("amazon", "--reviews", str(reviews), "--core", "2", "--without-metadata", "drop")
+    assert result.code == 2 and "would leave nothing" in result.err and not result.folder.exists()
+
+
 def test_frequent_categories_get_columns(run, tmp_path):
     flags = write_amazon(tmp_path / "raw", "2018")
     result = run(*flags, "--core", "2", "--min-category-items", "2")
