@@ -46,8 +46,10 @@ def apply_policies(log: Log, policies: Policies, now_seconds: float) -> tuple[Lo
     """The interactions that stay, in the same order, and what was found.
 
     Raises:
-        DataError: bad times, where these are refused; or nothing is left.
+        DataError: bad times, where these are refused; or there is nothing, or nothing is left.
     """
+    if not len(log):
+        raise DataError("the source has no interactions")
     bad = (log.timestamp <= 0) | (log.timestamp > now_seconds + DAY_SECONDS)
     if policies.bad_times == "refuse" and bad.any():
         row = int(bad.argmax())

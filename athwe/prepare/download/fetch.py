@@ -78,6 +78,8 @@ class Fetcher:
         """
         failures = 0
         told: Callable[[int], None] | None = None
+        if _size(part) and _noted(part).get("size_bytes") == _size(part):
+            return  # complete, by a run that was ended before it could say so
         while True:
             before = _size(part)
             try:
@@ -120,7 +122,7 @@ class Fetcher:
 @contextlib.contextmanager
 def _begin(url: str, part: Path) -> Iterator[tuple[Any, int | None, int]]:
     """An answer to read from, the size of the whole file where it is known, and where in it the answer begins."""
-    have, version = _size(part), _noted_version(part)
+    have, version = _size(part), str(_noted(part).get("version", ""))
     resumes = bool(have and version)
     headers = {"Range": f"bytes={have}-", "If-Range": version} if resumes else {}
     try:
@@ -140,9 +142,11 @@ def _begin(url: str, part: Path) -> Iterator[tuple[Any, int | None, int]]:
             return
         etag = response.headers.get("ETag", "")
         version = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
-        _note(part).write_text(json.dumps({"version": version}), encoding="utf-8")
         length = response.headers.get("Content-Length", "")
-        yield response, int(length) if length.isdecimal() else None, 0
+        size_bytes = int(length) if length.isdecimal() else None
+        part.unlink(missing_ok=True)  # before the note: a part is never taken for another version's
+        _note(part).write_text(json.dumps({"version": version, "size_bytes": size_bytes}), encoding="utf-8")
+        yield response, size_bytes, 0
 
 
 def _copy(response: Any, part: Path, start: int, told: Callable[[int], None]) -> None:
@@ -171,12 +175,12 @@ def _note(part: Path) -> Path:
     return part.with_name(f"{part.name}.json")
 
 
-def _noted_version(part: Path) -> str:
+def _noted(part: Path) -> dict[str, Any]:
     try:
-        version = json.loads(_note(part).read_text(encoding="utf-8")).get("version", "")
-    except (OSError, ValueError, AttributeError):  # none, or half-written by a run that was killed: start anew
-        return ""
-    return version if isinstance(version, str) else ""
+        noted = json.loads(_note(part).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # none, or half-written by a run that was killed: start anew
+        return {}
+    return noted if isinstance(noted, dict) else {}
 
 
 def _size(path: Path) -> int:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -20,6 +20,10 @@ TRIES = 3
 GIVE_UP_AFTER = 100
 """Pictures in a row that fail for reasons of the network."""
 TIMEOUT_SECONDS = 20.0
+"""Without a byte."""
+LONGEST_SECONDS = 120.0
+"""For a whole picture, from a server that sends it byte by byte."""
+CHUNK_BYTES = 1 << 16
 NOT_THERE = ".failed"
 """Suffix of an empty file that says that a server has no such picture, so that it is not asked again."""
 
@@ -69,7 +73,7 @@ def fetch_images(
     failed: dict[str, str] = {}
     in_a_row = 0
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for token, problem in zip(wanted, _mapped(pool, fetch, wanted), strict=True):
+        for token, problem in zip(wanted, pool.map(fetch, wanted), strict=True):
             told(1)
             in_a_row = in_a_row + 1 if problem and not problem.is_lasting else 0
             if in_a_row == GIVE_UP_AFTER:
@@ -81,17 +85,6 @@ def fetch_images(
             if problem:
                 failed[token] = problem.text
     return Fetched({token: folder / safe_name(token) for token in wanted if token not in failed}, failed)
-
-
-def _mapped(
-    pool: ThreadPoolExecutor, fetch: Callable[[str], Problem | None], tokens: Iterable[str]
-) -> Iterator[Problem | None]:
-    """As `pool.map`, but after an interruption what is not begun is not begun any more."""
-    try:
-        yield from pool.map(fetch, tokens)
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
 
 
 def _fetch_one(url: str, path: Path, pause_seconds: float) -> Problem | None:
@@ -126,11 +119,16 @@ def _read_patiently(url: str, pause_seconds: float) -> bytes:
 
 
 def _read(url: str) -> bytes:
+    deadline = time.monotonic() + LONGEST_SECONDS
+    content = bytearray()
     with open_url(url, timeout_seconds=TIMEOUT_SECONDS) as response:
-        content = response.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise DataError(f"{url[:200]} is larger than {MAX_BYTES:,} bytes")
+        while chunk := response.read1(CHUNK_BYTES):
+            content += chunk
+            if len(content) > MAX_BYTES:
+                raise DataError(f"{url[:200]} is larger than {MAX_BYTES:,} bytes")
+            if time.monotonic() > deadline:
+                raise DataError(f"{url[:200]} was not there after {LONGEST_SECONDS:.0f} s")
     expected = response.headers.get("Content-Length", "")
     if expected.isdecimal() and len(content) < int(expected):
         raise ConnectionError(f"{url[:200]} ended early")
-    return content
+    return bytes(content)

@@ -6,8 +6,10 @@ import re
 
 import pytest
 from range_server import serving
+from raw_files import write_amazon
 
 from athwe.errors import DataError
+from athwe.prepare import choosing
 from athwe.prepare.download import fetch as fetch_module
 from athwe.prepare.download.fetch import TRIES, Fetcher
 from athwe.prepare.download.http import NotHttpError, open_url
@@ -72,6 +74,21 @@ def test_a_later_run_goes_on_where_an_earlier_one_gave_up(fetch, site, tmp_path)
 
 def test_tries_are_counted_from_the_last_progress(fetch, site):
     site.cut_after = [10_000] * (TRIES * 2)
+    assert fetch(MD5).read_bytes() == CONTENT
+
+
+def test_a_part_that_is_complete_is_not_fetched_again(fetch, site, tmp_path):
+    path = fetch()
+    path.rename(tmp_path / "raw" / "file.gz.part")
+    (tmp_path / "raw" / "file.gz.part.json").write_text(f'{{"version": "1", "size_bytes": {len(CONTENT)}}}')
+    site.requests.clear()
+    assert fetch(MD5).read_bytes() == CONTENT and site.requests == []
+
+
+def test_a_damaged_note_begins_anew(fetch, site, tmp_path):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "file.gz.part").write_bytes(b"something else")
+    (tmp_path / "raw" / "file.gz.part.json").write_text("[half")
     assert fetch(MD5).read_bytes() == CONTENT
 
 
@@ -179,3 +196,36 @@ def test_every_public_file_is_on_https_and_its_name_is_a_file_name():
     files = [*MOVIELENS.values(), *(one for year in AMAZON for one in amazon_files(year, "Home_and_Kitchen"))]
     assert all(one.url.startswith("https://") for one in files)
     assert all(re.fullmatch(r"[\w.-]+", one.url.rpartition("/")[2]) for one in files)
+
+
+@pytest.fixture
+def shop(site, tmp_path, monkeypatch):
+    """The public table names files on the site."""
+    write_amazon(tmp_path / "there", "2018.gz")
+    for name in ("reviews.json.gz", "meta.json.gz"):
+        site.files[f"/X_{name}"] = (tmp_path / "there" / name).read_bytes()
+    monkeypatch.setitem(
+        AMAZON, "2018", (f"{site.url}/{{category}}_reviews.json.gz", f"{site.url}/{{category}}_meta.json.gz")
+    )
+    return ["amazon", "--download", "2018", "--category", "X", "--core", "2"]
+
+
+def test_the_command_fetches_a_public_source_once(run, shop, site, tmp_path):
+    site.cut_after = [100]
+    result = run(*shop)
+    assert result.code == 0, result.err
+    assert names(tmp_path / "data" / ".downloads" / "amazon-2018") == ["X_meta.json.gz", "X_reviews.json.gz"]
+    asked = len(site.requests)
+    assert run(*shop, "--overwrite").code == 0 and len(site.requests) == asked
+
+
+def test_a_large_download_is_agreed_to_by_a_flag_where_nobody_can_be_asked(run, shop, monkeypatch):
+    monkeypatch.setattr(choosing, "ASKED_FROM_BYTES", 10)
+    result = run(*shop)
+    assert result.code == 2 and "--yes agrees" in result.err and not result.folder.exists()
+    assert run(*shop, "--yes").code == 0
+
+
+def test_a_download_that_is_not_there_is_one_line(run, shop):
+    result = run(*shop, "--category", "Y")
+    assert result.code == 2 and "404" in result.err and result.err.count("\n") == 1

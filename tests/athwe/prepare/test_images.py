@@ -150,6 +150,12 @@ def test_a_picture_beyond_its_limit_and_other_schemes_are_refused(site, tmp_path
     assert all("no http" in fetched.failed[url] for url in ("file:///etc/passwd", "ftp://127.0.0.1/x"))
 
 
+def test_a_picture_that_takes_for_ever_is_left(site, tmp_path, monkeypatch):
+    monkeypatch.setattr(images_module, "LONGEST_SECONDS", -1.0)
+    site.files = {"/a.jpg": picture()}
+    assert "was not there after" in fetch(site, tmp_path, "/a.jpg").failed["/a.jpg"]
+
+
 def test_without_a_network_it_gives_up_soon(site, tmp_path, monkeypatch):
     monkeypatch.setattr(images_module, "GIVE_UP_AFTER", 5)
     urls = [f"http://127.0.0.1:9/{number}.jpg" for number in range(1000)]

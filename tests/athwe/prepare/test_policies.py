@@ -76,7 +76,7 @@ def test_impossible_times_are_dropped_kept_or_refused():
 def test_nothing_left_is_refused():
     with pytest.raises(DataError, match="none is left"):
         apply([("a", "x", 0)])
-    with pytest.raises(DataError, match="none is left"):
+    with pytest.raises(DataError, match="no interactions"):
         apply([])
 
 

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import hashlib
+import json
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -12,9 +13,11 @@ from raw_files import old_reviews, write_lines
 
 from athwe.errors import DataError
 from athwe.prepare.limits import Limits
+from athwe.prepare.log import collect
 from athwe.prepare.opening import SourceFile, open_zip
 from athwe.prepare.reading import Reader
 from athwe.prepare.records import BrokenLine
+from athwe.prepare.sources.amazon import Amazon
 
 MIB = 1 << 20
 
@@ -225,3 +228,23 @@ def test_all_rows_that_an_open_quote_swallows_are_counted(tmp_path):
 
     assert list(reader.records(SourceFile(path), cells, csv.reader)) == ["1"]
     assert broken(reader) == (7, (2, "a cell of several lines"))
+
+
+def test_memory_does_not_grow_with_the_text_that_is_read(tmp_path):
+    path = tmp_path / "reviews.json.gz"
+    with gzip.open(path, "wt", compresslevel=1) as file:
+        for number in range(4_000):
+            review = {
+                "reviewerID": f"u{number % 50}",
+                "asin": "i",
+                "unixReviewTime": number,
+                "text": f"{number} " * 4_000,
+            }
+            file.write(json.dumps(review) + "\n")
+    tracemalloc.start()
+    try:
+        log = collect(Amazon([path], []).reviews(Reader()))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(log) == 4_000 and peak < 8 * MIB  # of 90 MB of text
