@@ -40,6 +40,8 @@ def test_the_import_contracts_hold():
         ("athwe/model/losses.py", "import optuna"),
         ("athwe/model/losses.py", "import athwe.evaluation.metrics"),
         ("athwe/evaluation/metrics.py", "import torch"),
+        ("athwe/data/items.py", "import athwe.prepare.records"),
+        ("athwe/prepare/pipeline.py", "import athwe.training.trainer"),
         ("tuning/planning/space.py", "import plotly"),
         ("tuning/planning/space.py", "import tuning.driving.run"),
     ],

@@ -20,8 +20,7 @@ def find_dataset(name: str, root: str | Path | None, data_path: str) -> Path:
     Raises:
         DataError: a name that is no folder name, or no such data set; the message says which there are.
     """
-    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", name):
-        raise DataError(f"data set name {name!r} is no folder name: expected letters, digits, '.', '_' and '-'")
+    require_folder_name(name)
     given = (root, os.environ.get("ATHWE_DATASET_ROOT"), data_path)
     roots = list(dict.fromkeys(Path(path).expanduser().absolute() for path in given if path))
     for candidate in roots:
@@ -34,6 +33,16 @@ def find_dataset(name: str, root: str | Path | None, data_path: str) -> Path:
         f"no data set {name!r}: {existing}; to add one, put {name}.inter into {roots[0] / name} (dataset/README.md), "
         f"or use '{DEMO}', which is generated"
     )
+
+
+def require_folder_name(name: str) -> None:
+    """Refuse a data set's name that leads out of its root.
+
+    Raises:
+        DataError: it has anything but letters, digits, '.', '_' and '-', or begins with a point.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", name):
+        raise DataError(f"data set name {name!r} is no folder name: expected letters, digits, '.', '_' and '-'")
 
 
 def _dataset_names(root: Path) -> list[str]:

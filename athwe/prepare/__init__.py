@@ -1,1 +1,1 @@
-"""From raw sources to a data set folder that `athwe.data` reads."""
+"""From raw sources to a data set folder, `python -m athwe.prepare`: each source is a stream, the rest one pipeline."""

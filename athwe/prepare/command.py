@@ -1,0 +1,93 @@
+"""`python -m athwe.prepare amazon | movielens | recbole | csv`: from raw data to a data set folder."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.logging import RichHandler
+
+from athwe.command_line import INTERRUPTED, USER_ERROR
+from athwe.config import Config
+from athwe.config_files import default_config_root, load_config, override_config
+from athwe.errors import AthweError, ConfigError
+from athwe.prepare.bars import Bars
+from athwe.prepare.choosing import Images, choose_source
+from athwe.prepare.config_file import write_config
+from athwe.prepare.flags import parse
+from athwe.prepare.limits import Limits
+from athwe.prepare.pipeline import Job, Outcome, Settings, prepare
+from athwe.prepare.policies import Policies
+from athwe.prepare.reading import Reader
+from athwe.prepare.report import FILE_NAME, lines_of, table_of, write_report
+
+console = Console()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns its exit code."""
+    handler = RichHandler(console=console, show_path=False, show_time=False)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
+    try:
+        _run(parse(arguments), sys.argv[1:] if arguments is None else arguments)
+    except AthweError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_ERROR
+    except OSError as error:  # of the output: what is read tells its own
+        print(f"error: cannot write {error.filename or 'the data set'}: {error.strerror or error}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        console.print("stopped; no data set was written or changed, and what was fetched is used again")
+        return INTERRUPTED
+    return 0
+
+
+def _run(options: argparse.Namespace, arguments: list[str]) -> None:
+    config_path = (options.config_folder or default_config_root()) / f"{options.name}.yaml"
+    settings = Settings(
+        name=options.name,
+        root=options.output,
+        config=_config(options, config_path),
+        overwrite=options.overwrite,
+        least_category_items=options.min_category_items,
+        most_categories=options.max_categories,
+        image_pixels=options.image_pixels,
+    )
+    settings.require_free()
+    policies = Policies(options.bad_times, options.same_day, options.duplicates, options.without_metadata)
+    limits = Limits(options.max_decompressed, options.max_ratio, options.max_line_bytes, options.max_broken_share)
+    with Bars(console) as bars:
+        reader = Reader(limits, bars)
+        images = Images(options, bars)
+
+        def finish(folder: Path, outcome: Outcome) -> None:
+            lines = lines_of(outcome, policies, reader, images.failed)
+            write_report(folder / FILE_NAME, lines, reader, settings, policies, arguments)
+            write_config(config_path, settings.name, settings.config)
+
+        source = choose_source(options, limits, bars)
+        find = images.find if images.wanted else None
+        outcome = prepare(Job(source, settings, policies, reader, find, images.told, bars.stage, finish))
+    # Features are written here, into the finished folder: it is a data set without them, and a failure keeps it.
+    console.print(table_of(lines_of(outcome, policies, reader, images.failed), f"{settings.folder}"))
+    console.print(f"next: [bold]python run_athwe.py --dataset {settings.name} --dataset-root {settings.root}[/]")
+
+
+def _config(options: argparse.Namespace, path: Path) -> Config:
+    """The data set's configuration as a run will read it, with `--core` where there is none yet.
+
+    Raises:
+        ConfigError: it cannot be read, or says otherwise than `--core`.
+    """
+    config = load_config(options.name, config_root=path.parent)
+    if not options.core:
+        return config
+    interval = f"[{options.core},inf)"
+    keys = ("user_inter_num_interval", "item_inter_num_interval")
+    if path.exists() and any(getattr(config, key) != interval for key in keys):
+        raise ConfigError(
+            f"--core {options.core} differs from {' and '.join(keys)} in {path}, which is not written over; change it "
+            "there, or leave out --core"
+        )
+    return override_config(config, dict.fromkeys(keys, interval))

@@ -1,0 +1,1 @@
+"""Fetch public sources and catalogue images over HTTP."""

@@ -1,0 +1,318 @@
+"""What the command refuses, keeps and leaves behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+import pytest
+import yaml
+from raw_files import TITLES, metadata_2018, old_reviews, seconds, write_amazon, write_lines
+
+from athwe.config_files import load_config
+from athwe.data.interactions import prepare_interactions
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def rows(path: Path) -> list[list[str]]:
+    return [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()[1:]]
+
+
+def counts(folder: Path) -> dict[str, int]:
+    return json.loads((folder / "preparation.json").read_text())["counts"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "amazon | movielens | recbole | csv"),
+        (["netflix"], "invalid choice"),
+        (["amazon"], "one of --reviews and --download"),
+        (["amazon", "--reviews", "missing.json"], "cannot read missing.json: No such file or directory"),
+        (["amazon", "--reviews", "missing.json", "--max-broken-share", "2"], "from 0 to 1"),
+        (["amazon", "--reviews", "a", "--bad-times", "guess"], "invalid choice"),
+        (["amazon", "--reviews", "a", "--images", "nowhere"], "is no folder"),
+        (["amazon", "--reviews", "a", "--download", "2014"], "one of --reviews and --download"),
+        (["amazon", "--download", "2015"], "invalid choice"),
+        (["movielens"], "one of --input and --download"),
+        (["movielens", "--input", "missing"], "cannot read missing"),
+        (["movielens", "--input", "."], "is no MovieLens"),
+        (["recbole"], "--inter"),
+        (["csv", "--interactions", "a"], "--user-column"),
+        (
+            "csv --interactions a --user-column u --item-column i --time-column t --delimiter ab".split(),
+            "one character",
+        ),
+        ("csv --interactions a --user-column u --item-column i --time-column t --title-column x".split(), "no table"),
+        (
+            "csv --interactions a --items b --user-column u --item-column i --time-column t".split(),
+            "none of its columns",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line_with_code_2(run, tmp_path, monkeypatch, arguments, expected):
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments)
+    assert result.code == 2 and expected in result.err and result.err.count("\n") == 1
+    assert result.err.startswith("error: ") and not list(tmp_path.glob("data/*")) and not list(tmp_path.glob("config"))
+
+
+@pytest.mark.parametrize("name", ["../other", "a/b", ".hidden", "", "a b"])
+def test_a_name_that_leads_out_of_the_data_root_is_refused(run, flags, tmp_path, name):
+    result = run(*flags, name=name)
+    assert result.code == 2 and "no folder name" in result.err and not (tmp_path / "data").exists()
+
+
+def test_a_missing_column_is_told_with_those_there_are(run, tmp_path):
+    table = write_lines(tmp_path / "table.csv", ["who;what;when", "1;2;3"])
+    result = run(
+        "csv", "--interactions", str(table), *"--user-column who --item-column what --time-column when".split()
+    )
+    assert result.code == 2 and "no column 'who', 'what', 'when'" in result.err and "'who;what;when'" in result.err
+
+
+def test_a_core_that_leaves_nothing_is_told_without_the_temporary_name(run, flags, tmp_path):
+    result = run(*flags[: flags.index("--core")], "--core", "50")
+    assert result.code == 2 and "nothing is left of made.inter" in result.err and ".tmp" not in result.err
+    assert list((tmp_path / "data").iterdir()) == [] and not (tmp_path / "config").exists()
+
+
+def test_milliseconds_taken_for_seconds_are_told(run, tmp_path):
+    table = write_lines(tmp_path / "table.csv", ["u,i,t", *(f"1,{item},{seconds(item)}000" for item in range(5))])
+    result = run("csv", "--interactions", str(table), *"--user-column u --item-column i --time-column t".split())
+    assert result.code == 2 and "line 2" in result.err and "--time-unit milliseconds?" in result.err
+
+
+def test_an_existing_data_set_is_refused_before_anything_is_read(run, flags, content, tmp_path):
+    assert run(*flags).code == 0
+    before = content(tmp_path / "data")
+    result = run("amazon", "--reviews", "missing.json")
+    assert result.code == 2 and "--overwrite" in result.err and content(tmp_path / "data") == before
+
+
+def test_an_existing_data_set_is_replaced_where_that_is_asked_for(run, flags, tmp_path):
+    run(*flags)
+    (tmp_path / "data" / "made" / "txt_emb.pt").touch()
+    result = run(*flags, "--overwrite")
+    assert result.code == 0 and not (result.folder / "txt_emb.pt").exists()
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["made"]
+
+
+def test_nothing_is_lost_when_the_new_data_set_fails(run, flags, content, tmp_path):
+    run(*flags)
+    before = content(tmp_path)
+    metadata = tmp_path / "raw" / "meta.json.gz"
+    whole = metadata.read_bytes()
+    metadata.write_bytes(whole[:-10])
+    result = run(*flags, "--overwrite")
+    assert result.code == 2 and "fetch it again" in result.err
+    metadata.write_bytes(whole)
+    assert content(tmp_path) == before and [path.name for path in (tmp_path / "data").iterdir()] == ["made"]
+
+
+def test_the_config_names_what_the_files_were_written_for(run, flags, tmp_path):
+    run(*flags)
+    written = yaml.safe_load((tmp_path / "config" / "made.yaml").read_text())
+    assert written["user_inter_num_interval"] == written["item_inter_num_interval"] == "[2,inf)"
+    assert load_config("made", config_root=tmp_path / "config").item_inter_num_interval == "[2,inf)"
+
+
+def test_an_existing_config_is_used_and_never_written_over(run, flags, tmp_path):
+    path = tmp_path / "config" / "made.yaml"
+    path.parent.mkdir()
+    text = "# tuned\nuser_inter_num_interval: '[1,inf)'\nitem_inter_num_interval: '[1,inf)'\nITEM_ID_FIELD: asin\n"
+    path.write_text(text)
+    result = run(*flags)
+    assert result.code == 2 and "--core 2 differs" in result.err and not result.folder.exists()
+    result = run(*flags[: flags.index("--core")])
+    assert result.code == 0 and path.read_text() == text
+    assert [row[1] for row in rows(result.folder / "items.tsv")] == ["20", "10", "90", "30"]
+    assert (result.folder / "made.inter").read_text().startswith("user_id:token\tasin:token\t")
+    assert run(*flags[: flags.index("--core")], "--overwrite").code == 0 and path.read_text() == text
+
+
+def test_an_output_that_cannot_be_written_is_one_line(run, flags, tmp_path):
+    (tmp_path / "data").write_text("a file")
+    result = run(*flags)
+    assert result.code == 2 and "cannot write" in result.err and result.err.count("\n") == 1
+
+
+def recbole_numbers(lines: list[list[str]], least: int) -> list[str]:
+    """Items in RecBole's order: filter until nothing changes, then by first appearance."""
+    while True:
+        users, items = Counter(row[0] for row in lines), Counter(row[1] for row in lines)
+        kept = [row for row in lines if users[row[0]] >= least and items[row[1]] >= least]
+        if len(kept) == len(lines):
+            return list(dict.fromkeys(row[1] for row in kept))
+        lines = kept
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [[], ["--duplicates", "last"], ["--duplicates", "first"], ["--same-day", "keep"], ["--without-metadata", "drop"]],
+)
+def test_recbole_reading_the_folder_gets_the_same_ids(run, tmp_path, policy):
+    generator = np.random.default_rng(11)
+    columns = ((generator.random(1_500) ** 2 * high).astype(int).tolist() for high in (60, 60, 90))
+    lines = [
+        json.dumps({"reviewerID": f"u{user}", "asin": f"i{item}", "unixReviewTime": seconds(day)})
+        for user, item, day in zip(*columns, strict=True)
+    ]
+    reviews = write_lines(tmp_path / "reviews.json", lines)
+    metadata = write_lines(
+        tmp_path / "meta.json", [json.dumps({"asin": f"i{item}", "title": f"T{item}"}) for item in range(30)]
+    )
+    result = run("amazon", "--reviews", str(reviews), "--metadata", str(metadata), "--core", "9", *policy)
+    assert result.code == 0, result.err
+    expected = recbole_numbers(rows(result.folder / "made.inter"), 9)
+    assert 10 < len(expected) < 60 and [row[1] for row in rows(result.folder / "items.tsv")] == expected
+    config = load_config("made", config_root=tmp_path / "config")
+    assert prepare_interactions(result.folder / "made.inter", config).item_tokens.tolist() == ["[PAD]", *expected]
+
+
+def test_everything_odd_is_counted(run, tmp_path):
+    reviews = old_reviews()
+    zero = json.dumps({"reviewerID": "1", "asin": "10", "unixReviewTime": 0})
+    lines = [*reviews[:3], "{broken", reviews[0], zero, *reviews[3:], json.dumps({"asin": "10"})]
+    metadata = [*metadata_2018()[:2], metadata_2018()[0], "nothing"]
+    paths = write_lines(tmp_path / "reviews.json", lines), write_lines(tmp_path / "meta.json", metadata)
+    result = run("amazon", "--reviews", str(paths[0]), "--metadata", str(paths[1]), "--core", "2")
+    assert result.code == 0, result.err
+    found = counts(result.folder)
+    expected = {
+        "reviews": 13, "bad_times": 1, "same_day": 1, "duplicates": 1, "interactions": 11, "kept_interactions": 10,
+        "kept_users": 3, "kept_items": 3, "items_without_metadata": 1, "metadata_repeats": 1,
+    }  # fmt: skip
+    assert {key: found[key] for key in expected} == expected
+    sources = json.loads((result.folder / "preparation.json").read_text())["sources"]
+    assert [source["broken_lines"] for source in sources] == [2, 1]
+    assert sources[0]["first_broken_line"][0] == 4 and "line 4" in " ".join(result.out.split())
+
+
+def test_items_without_metadata_stay_or_go_as_told(run, tmp_path):
+    reviews = write_lines(tmp_path / "reviews.json", old_reviews())
+    metadata = write_lines(tmp_path / "meta.json", [line for line in metadata_2018() if TITLES["10"] not in line])
+    flags = [
+        "amazon",
+        "--reviews",
+        str(reviews),
+        "--metadata",
+        str(metadata),
+        "--core",
+        "2",
+        "--min-category-items",
+        "1",
+    ]
+    stays = run(*flags, name="stays")
+    assert [row[1] for row in rows(stays.folder / "items.tsv")] == ["20", "10", "30"]
+    goes = run(*flags, "--without-metadata", "drop", name="goes")
+    assert [row[1] for row in rows(goes.folder / "items.tsv")] == ["20", "30"]
+    assert counts(goes.folder)["items_dropped"] == 1
+    assert "10" not in {row[1] for row in rows(goes.folder / "goes.inter")}
+
+
+def test_dropping_every_item_for_want_of_metadata_is_refused(run, tmp_path):
+    reviews = write_lines(tmp_path / "reviews.json", old_reviews())
+    result = run("amazon", "--reviews", str(reviews), "--core", "2", "--without-metadata", "drop")
+    assert result.code == 2 and "would leave nothing" in result.err and not result.folder.exists()
+
+
+def test_frequent_categories_get_columns(run, tmp_path):
+    flags = write_amazon(tmp_path / "raw", "2018")
+    result = run(*flags, "--core", "2", "--min-category-items", "2")
+    assert [row[1] for row in rows(result.folder / "categories.tsv")] == ["Home", "Drama"]
+    result = run(*flags, "--core", "2", "--min-category-items", "1", "--max-categories", "3", name="few")
+    assert [row[1] for row in rows(result.folder / "categories.tsv")] == ["Home", "Drama", "Comedy"]
+    result = run(*flags, "--core", "2", "--min-category-items", "9", name="none")
+    assert not (result.folder / "cat.pt").exists()
+
+
+def test_reviews_alone_are_a_data_set(run, tmp_path):
+    result = run("amazon", "--reviews", str(write_lines(tmp_path / "reviews.json", old_reviews())), "--core", "2")
+    assert result.code == 0 and {path.name for path in result.folder.iterdir()} == {
+        "made.inter",
+        "items.tsv",
+        "preparation.json",
+    }
+
+
+def test_texts_are_cleaned(run, tmp_path):
+    item = {
+        "asin": "10",
+        "title": "Pan\twith\nlid &amp; <b>more</b>",
+        "description": ["long " * 9999],
+        "category": ["Cook ware"],
+    }
+    metadata = write_lines(tmp_path / "meta.json", [json.dumps(item)])
+    reviews = write_lines(tmp_path / "reviews.json", old_reviews())
+    result = run("amazon", "--reviews", str(reviews), "--metadata", str(metadata), "--core", "2")
+    [row] = rows(result.folder / "made.item")
+    assert row[:4] == ["10", "Pan with lid & more", "Cook_ware", ""] and len(row[4]) == 1999
+
+
+@pytest.fixture
+def waiting(tmp_path):
+    """Start the command in a process of its own; gives it, writing and waiting for more reviews, and their pipe."""
+    started = []
+
+    def start(*more: str) -> tuple[subprocess.Popen, TextIO]:
+        pipe = tmp_path / f"reviews{len(started)}"
+        os.mkfifo(pipe)
+        command = [sys.executable, "-m", "athwe.prepare", "amazon", "--reviews", str(pipe), "--core", "2", *more]
+        command += ["--name", "made", "--output", str(tmp_path / "data"), "--config-folder", str(tmp_path / "config")]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        writer = pipe.open("w")  # waits until the command reads
+        writer.write("".join(f"{line}\n" for line in old_reviews()))
+        writer.flush()
+        deadline = time.monotonic() + 60
+        while not list((tmp_path / "data").glob(".made.*.tmp")):
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.02)
+        started.append((process, writer))
+        return process, writer
+
+    yield start
+    for process, writer in started:
+        process.kill()
+        process.communicate()
+        writer.close()
+
+
+def test_a_killed_run_leaves_the_old_data_set_and_can_be_repeated(waiting, run, flags, content, tmp_path):
+    run(*flags)
+    before = content(tmp_path / "data" / "made")
+    process, _ = waiting("--overwrite")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert content(tmp_path / "data" / "made") == before
+    assert run(*flags, "--overwrite").code == 0
+    assert content(tmp_path / "data" / "made").keys() == before.keys()
+
+
+def test_an_interrupted_run_leaves_nothing_and_says_so_by_its_code(waiting, tmp_path):
+    process, _ = waiting()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and errors == ""
+    assert list((tmp_path / "data").iterdir()) == [] and not (tmp_path / "config").exists()
+
+
+def test_a_data_set_that_appeared_meanwhile_is_not_written_over(waiting, run, flags, content, tmp_path):
+    process, writer = waiting()
+    run(*flags)
+    before = content(tmp_path / "data" / "made")
+    writer.close()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2 and "exists already" in errors and content(tmp_path / "data" / "made") == before
+
+
+def test_plain_preparation_needs_no_encoder(tmp_path):
+    script = "import sys, athwe.prepare.command; sys.exit('transformers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
