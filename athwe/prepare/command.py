@@ -1,4 +1,4 @@
-"""`python -m athwe.prepare amazon | movielens | recbole | csv`: from raw data to a data set folder."""
+"""`python -m athwe.prepare amazon | movielens | recbole | csv | features`: from raw data to a data set folder."""
 
 import argparse
 import logging
@@ -15,6 +15,8 @@ from athwe.errors import AthweError, ConfigError
 from athwe.prepare.bars import Bars
 from athwe.prepare.choosing import Images, choose_source
 from athwe.prepare.config_file import write_config
+from athwe.prepare.features import check_encoders, write_features
+from athwe.prepare.features.command import run_features_command
 from athwe.prepare.flags import parse
 from athwe.prepare.limits import Limits
 from athwe.prepare.pipeline import Job, Outcome, Settings, prepare
@@ -28,9 +30,14 @@ console = Console()
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns its exit code."""
     handler = RichHandler(console=console, show_path=False, show_time=False)
+    handler.addFilter(logging.Filter("athwe"))  # not what libraries log of their downloads
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
     try:
-        _run(parse(arguments), sys.argv[1:] if arguments is None else arguments)
+        options = parse(arguments)
+        if options.source == "features":
+            run_features_command(options)
+        else:
+            _run(options, sys.argv[1:] if arguments is None else arguments)
     except AthweError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR
@@ -38,7 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: cannot write {error.filename or 'the data set'}: {error.strerror or error}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:
-        console.print("stopped; no data set was written or changed, and what was fetched is used again")
+        console.print(
+            "stopped; a data set is written as a whole or not at all; what was fetched or encoded is used again"
+        )
         return INTERRUPTED
     return 0
 
@@ -55,6 +64,7 @@ def _run(options: argparse.Namespace, arguments: list[str]) -> None:
         image_pixels=options.image_pixels,
     )
     settings.require_free()
+    check_encoders(options)
     policies = Policies(options.bad_times, options.same_day, options.duplicates, options.without_metadata)
     limits = Limits(options.max_decompressed, options.max_ratio, options.max_line_bytes, options.max_broken_share)
     with Bars(console) as bars:
@@ -69,8 +79,10 @@ def _run(options: argparse.Namespace, arguments: list[str]) -> None:
         source = choose_source(options, limits, bars)
         find = images.find if images.wanted else None
         outcome = prepare(Job(source, settings, policies, reader, find, images.told, bars.stage, finish))
-    # Features are written here, into the finished folder: it is a data set without them, and a failure keeps it.
     console.print(table_of(lines_of(outcome, policies, reader, images.failed), f"{settings.folder}"))
+    write_features(
+        settings.folder, settings.name, options, settings.config
+    )  # a data set without them, too: a failure keeps it
     console.print(f"next: [bold]python run_athwe.py --dataset {settings.name} --dataset-root {settings.root}[/]")
 
 

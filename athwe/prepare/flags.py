@@ -6,6 +6,8 @@ from typing import Any, get_args
 
 from athwe.command_line import Parser, positive_int
 from athwe.prepare.download.public import AMAZON, MOVIELENS
+from athwe.prepare.features import add_feature_flags
+from athwe.prepare.features.command import add_features_command
 from athwe.prepare.limits import Limits
 from athwe.prepare.policies import BadTimes, Duplicates, SameDay, WithoutMetadata
 from athwe.prepare.records import TimeUnit
@@ -20,7 +22,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = Parser(
         prog="python -m athwe.prepare", description="Make a data set folder of raw data (docs/datasets.md)."
     )
-    commands = parser.add_subparsers(dest="source", required=True, metavar="amazon | movielens | recbole | csv")
+    commands = parser.add_subparsers(
+        dest="source", required=True, metavar="amazon | movielens | recbole | csv | features"
+    )
     amazon = commands.add_parser("amazon", description="Amazon reviews of 2014, 2018 or 2023, plain or gzipped.")
     amazon.add_argument("--reviews", type=Path, nargs="+", default=[], metavar="FILE")
     amazon.add_argument("--metadata", type=Path, nargs="+", default=[], metavar="FILE")
@@ -34,6 +38,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     _add_common_flags(movielens, same_day="keep")
     for command in (amazon, movielens):
         _add_download_flags(command)
+    add_features_command(commands.add_parser("features", description="Text and image features of a data set."))
     return parser.parse_args(arguments)
 
 
@@ -90,6 +95,7 @@ def _add_common_flags(command: argparse.ArgumentParser, same_day: SameDay) -> No
         "--max-decompressed", type=positive_int, default=limits.decompressed_bytes, metavar="BYTES", help="(256 GiB)"
     )
     command.add_argument("--max-ratio", type=positive_int, default=limits.ratio, help="of decompression (200)")
+    add_feature_flags(command)
 
 
 def choice(command: argparse.ArgumentParser, flag: str, choices: Any, default: str, text: str) -> None:

@@ -50,7 +50,8 @@ def text_inputs(
     if not used:
         raise DataError(f"{path} has none of the columns {', '.join(TEXT_FIELDS)}; name others with --text-fields")
     text_of: dict[str, str] = {}
-    for token, *parts in zip(*(table[column].to_pylist() for column in table.column_names), strict=True):
+    columns = [_words(table[column].to_pylist(), column) for column in table.column_names]
+    for token, *parts in zip(*columns, strict=True):
         text_of.setdefault(token, as_sentences(parts))
     texts = [text_of.get(token, "") for token in item_tokens.tolist()]
     keys = [content_key(text.encode()) if text else None for text in texts]
@@ -70,6 +71,11 @@ def picture_inputs(folder: Path, name: str, item_field: str, item_tokens: np.nda
     keys = [bytes.fromhex(file_digest(path)) if path else None for path in paths]
     sources = {key: path for key, path in zip(keys, paths, strict=True) if key is not None and path is not None}
     return ItemInputs("picture", keys, sources, {})
+
+
+def _words(cells: list[str], column: str) -> list[str]:
+    """A category is one word in the `.item` file, `Kitchen_&_Dining`, and several to an encoder."""
+    return [cell.replace("_", " ") for cell in cells] if column == "categories" else cells
 
 
 def as_sentences(parts: Sequence[str]) -> str:

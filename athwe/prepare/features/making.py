@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from athwe.config import Modality
+from athwe.config import DataConfig, Modality
 from athwe.config_files import load_config
 from athwe.data.interactions import read_interactions
 from athwe.data.modalities import FEATURE_FILES
@@ -66,7 +66,9 @@ def check_encoders(options: argparse.Namespace) -> dict[Modality, Choice]:
     return choices
 
 
-def write_features(folder: Path, name: str, options: argparse.Namespace) -> list[FeatureReport]:
+def write_features(
+    folder: Path, name: str, options: argparse.Namespace, config: DataConfig | None = None
+) -> list[FeatureReport]:
     """Make the features that the flags of `add_feature_flags` ask for, and tell of each through logging.
 
     A run that was killed is taken up where it was; texts and pictures that the same encoder has seen in any data set
@@ -74,6 +76,7 @@ def write_features(folder: Path, name: str, options: argparse.Namespace) -> list
 
     Args:
         folder: the data set's, with `<name>.inter`, and `<name>.item` and `images/` for what is encoded.
+        config: whose filter numbers the items; by default that of `config/<name>.yaml`.
 
     Raises:
         EncoderError: an encoder that is not found, not loaded, or gives no finite features.
@@ -85,7 +88,7 @@ def write_features(folder: Path, name: str, options: argparse.Namespace) -> list
         require_replaceable(folder, modality, options.replace_features)
     if not choices:
         return []
-    config = load_config(name)
+    config = config or load_config(name)
     item_tokens = read_interactions(folder / f"{name}.inter", config).item_tokens
     write_item_list(folder, item_tokens.tolist())
     reports = []

@@ -6,11 +6,11 @@ import sys
 import pytest
 import torch
 
-from athwe.prepare.features.__main__ import main
+from athwe.prepare.command import main
 
 
 def run(capsys, *arguments: object) -> tuple[int, str]:
-    code = main([str(argument) for argument in arguments])
+    code = main(["features", *map(str, arguments)])
     return code, capsys.readouterr().err
 
 
@@ -50,5 +50,14 @@ def test_a_missing_extra_names_the_command_to_install_it(shop, bert, capsys, mon
 
 
 def test_nothing_heavy_is_imported_until_an_encoder_is_asked_for():
-    script = "import sys, athwe.prepare.features.__main__; print('transformers' in sys.modules, 'rich' in sys.modules)"
+    script = "import sys, athwe.prepare.command; print('transformers' in sys.modules, 'rich' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", script], text=True).split() == ["False", "True"]
+
+
+def test_the_run_that_prepares_a_data_set_makes_its_features_numbered_by_the_filter_of_that_run(flags, bert, tmp_path):
+    where = ["--name", "made", "--output", str(tmp_path / "data"), "--config-folder", str(tmp_path / "config")]
+    assert main([*flags, *where, "--text-encoder", str(bert)]) == 0
+    folder = tmp_path / "data" / "made"
+    listed = (folder / "items.tsv").read_text().splitlines()[1:]
+    features = torch.load(folder / "txt_emb.pt")
+    assert len(features) == len(listed) + 1 and features[1:].any()

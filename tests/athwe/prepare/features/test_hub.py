@@ -84,7 +84,7 @@ def make(shop: Path, hub: Hub, tmp_path: Path, name: str, offline: str = "0") ->
         "HF_HUB_OFFLINE": offline,
         "ATHWE_CACHE_DIR": str(tmp_path / "cache"),
     }
-    command = [sys.executable, "-m", "athwe.prepare.features", "shop", "--dataset-root", str(shop.parent)]
+    command = [sys.executable, "-m", "athwe.prepare", "features", "shop", "--dataset-root", str(shop.parent)]
     return subprocess.run([*command, "--text-encoder", name], env=environment, capture_output=True, text=True)
 
 

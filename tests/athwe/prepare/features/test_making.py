@@ -114,7 +114,7 @@ def test_a_run_killed_in_the_middle_goes_on_where_it_was(shop, bert, encoded, tm
     lines = ["item_id:token\ttitle:token", *(f"i{number}\t{'tea ' * (600 + number)}" for number in range(30))]
     (shop / "shop.item").write_text("\n".join(lines) + "\n")
     arguments = ["shop", "--dataset-root", str(shop.parent), "--text-encoder", str(bert), "--feature-batch-size", "1"]
-    process = subprocess.Popen([sys.executable, "-m", "athwe.prepare.features", *arguments])
+    process = subprocess.Popen([sys.executable, "-m", "athwe.prepare", "features", *arguments])
     deadline = time.monotonic() + 120
     while not any(path.stat().st_size for path in own_cache.glob("encoded/*/rows")):
         assert process.poll() is None and time.monotonic() < deadline
