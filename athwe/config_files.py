@@ -226,7 +226,8 @@ def _require_our_protocol(values: Mapping[str, Any], origin: Mapping[str, str]) 
         if value not in _EVAL_ARGS.get(key, ()):
             supported = {name: allowed[0] for name, allowed in _EVAL_ARGS.items()}
             raise ConfigError(
-                f"eval_args.{key}: {value!r}{_place('eval_args', origin)} is not supported, only {supported}"
+                f"eval_args.{key}: {value!r}{_place('eval_args', origin)} is not supported, only {supported} "
+                "(for a split by time leave it so and set split: time)"
             )
 
 
