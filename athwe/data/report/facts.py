@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -112,7 +113,7 @@ class DataReport:
         return plain | {name: getattr(self, name)._asdict() for name in ("in_file", "kept", "after_test")}
 
 
-def inspect(dataset: Dataset, config: Config, path: Any) -> DataReport:
+def inspect(dataset: Dataset, config: Config, path: Path) -> DataReport:
     """Look at a data set, test targets included.
 
     Args:
@@ -151,7 +152,7 @@ def inspect(dataset: Dataset, config: Config, path: Any) -> DataReport:
         cut_histories={split: float((each > dataset.max_length).mean()) for split, each in lengths.items()},
         gaps={split: spread(each) for split, each in gaps.items()},
         equal_times=float((all_gaps == 0).mean()),
-        buckets=bucket_use(gaps["train"], config.time_span, config.time_scale),
+        buckets=bucket_use(gaps["train"], config.time_span, float(config.time_scale)),
         proposed_buckets=proposed_buckets,
         duplicates=_duplicates(dataset),
         repeats=float(is_repeat.mean()),
@@ -179,7 +180,7 @@ def spread(values: Int64[np.ndarray, " n"]) -> dict[str, float]:
     return dict(zip(_QUANTILES, at.tolist(), strict=True)) | {"mean": float(values.mean())}
 
 
-def _counts_in_file(path: Any, config: Config) -> Counts:
+def _counts_in_file(path: Path, config: Config) -> Counts:
     names = (config.USER_ID_FIELD, config.ITEM_ID_FIELD)
     table = read_columns(path, names)
     users, items = (pc.call_function("count_distinct", [table[name]]).as_py() for name in names)
@@ -214,7 +215,9 @@ def _coverage(dataset: Dataset):
 
 
 def _proposal(buckets: BucketUse | None, wavelet_levels: int) -> dict[str, float]:
-    time = {} if buckets is None else {"time_scale": buckets.time_scale, "time_span": buckets.time_span}
+    time: dict[str, float] = {}
+    if buckets is not None:
+        time = {"time_scale": buckets.time_scale, "time_span": buckets.time_span}
     return time | {"wavelet_J": wavelet_levels}
 
 

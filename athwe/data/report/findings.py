@@ -25,15 +25,15 @@ def _of_time(report: DataReport) -> Iterator[str]:
         return
     if use.shortest - report.equal_times > SOME or use.shortest > MUCH:
         yield (
-            f"time_scale {use.time_scale:,.0f}: {share(use.shortest)} of the training gaps fall into bucket 0, the same "
-            f"as no gap at all ({share(report.equal_times)} of all gaps are 0 s)"
+            f"time_scale {use.time_scale:,.0f}: {share(use.shortest)} of the training gaps fall into bucket 0, the "
+            f"same as no gap at all ({share(report.equal_times)} of all gaps are 0 s)"
         )
     if use.saturated > SOME:
-        yield f"{share(use.saturated)} of the training gaps fall into the last time bucket and look the same: raise time_scale"
+        yield f"{share(use.saturated)} of the training gaps fall into the last time bucket and look the same"
     if proposed.effective > BETTER * use.effective:
         yield (
-            f"the time buckets in use tell training gaps apart as well as {use.effective:.1f} even ones would, with the "
-            f"proposal {proposed.effective:.1f}"
+            f"the time buckets tell training gaps apart as well as {use.effective:.1f} evenly filled ones would, those "
+            f"of the proposal as {proposed.effective:.1f}"
         )
     if report.equal_times > SOME:
         step = report.time_step_seconds
@@ -52,7 +52,7 @@ def _of_split(report: DataReport) -> Iterator[str]:
         )
     fewest = min(report.targets[split] for split in ("valid", "test"))
     if fewest < 500:
-        yield f"only {fewest:,} users are validated or tested on: differences between models need to be large to be seen"
+        yield f"only {fewest:,} users are validated or tested on: only large differences between models can be told"
     if report.unseen_targets["test"] > SOME:
         yield f"{share(report.unseen_targets['test'])} of the test targets are items that training does not have"
 
@@ -73,7 +73,8 @@ def _of_rows(report: DataReport) -> Iterator[str]:
 def _of_model(report: DataReport) -> Iterator[str]:
     for one in report.coverage:
         if one.width and one.items < 1 - SOME:
-            yield f"{share(1 - one.items)} of the items have no {one.name} features ({share(1 - one.interactions)} by use)"
+            none, by_use = share(1 - one.items), share(1 - one.interactions)
+            yield f"{none} of the items, with {by_use} of the interactions, have no {one.name} features"
     if report.cut_histories["test"] > SOME:
         yield (
             f"{share(report.cut_histories['test'])} of the test histories are longer than MAX_ITEM_LIST_LENGTH "
@@ -83,6 +84,6 @@ def _of_model(report: DataReport) -> Iterator[str]:
     if report.wavelet_J > proposed:
         first = report.levels[int(proposed)]
         yield (
-            f"wavelet_J {report.wavelet_J}: from level {first.level} on under {share(ENOUGH)} of the training histories "
-            f"have the {number(first.needed_items)} items of a coefficient that no end reaches into"
+            f"wavelet_J {report.wavelet_J}: from level {first.level} on, under {share(ENOUGH)} of the training "
+            f"histories are long enough ({number(first.needed_items)} items) for a coefficient that sees no end"
         )

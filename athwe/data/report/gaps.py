@@ -36,7 +36,7 @@ class BucketUse:
 def bucket_of(gap_seconds: Int64[np.ndarray, " n"], time_span: int, time_scale: float) -> Int64[np.ndarray, " n"]:
     """Row `round(a · (1 − exp(−Δ / |k|)))` of the table, as the model computes it.
 
-    >>> bucket_of(np.array([0, 86_400, 10**9]), 200, 15_000_000).tolist()
+    >>> bucket_of(np.array([0, 86_400, 10**9]), 200, 15e6).tolist()
     [0, 1, 200]
     """
     share = -np.expm1(-gap_seconds.astype(np.float32) / np.float32(abs(time_scale)))
@@ -97,7 +97,7 @@ def _perplexity(share: Float[np.ndarray, " n"]) -> float:
 def _round_numbers(low: float, high: float) -> list[float]:
     """Numbers from about `low` to about `high` that are easy to read: 1, 1.5, 2, 3, 5, 7 times a power of ten.
 
-    >>> _round_numbers(8, 40)
+    >>> _round_numbers(8.0, 40.0)
     [7.0, 10.0, 15.0, 20.0, 30.0]
     """
     powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)

@@ -75,8 +75,9 @@ def _figures(report: DataReport) -> Iterator[tuple[str, str]]:
     yield bars({"train": lengths.counts}, tips, ticks, caption), caption
     caption = "Time gaps before training targets that are longer than 0 s, on a logarithmic axis"
     yield _over_gaps(report.over_gaps, report.buckets.time_scale), caption
-    for what, use in (("configured", report.buckets), ("proposed", report.proposed_buckets)):
-        if use:
+    uses = {"configured": report.buckets, "proposed": report.proposed_buckets}
+    for what, use in uses.items():
+        if use and (what == "configured" or use != report.buckets):
             caption = (
                 f"Training gaps by time bucket, {what}: time_scale {yaml_number(use.time_scale)}, time_span "
                 f"{use.time_span}. Bucket 0, with {share(use.shortest)} of them, is left out"
@@ -101,7 +102,7 @@ def _over_gaps(histogram: Histogram, time_scale: float) -> str:
     pairs = zip(histogram.edges[:-1], histogram.edges[1:], histogram.counts, strict=True)
     tips = [f"{duration(low)} to {duration(high)}: {count:,}" for low, high, count in pairs]
 
-    def place(seconds: float) -> float:
+    def place(seconds: float | int) -> float:
         return float((np.log(seconds) - edges[0]) / (edges[-1] - edges[0]) * len(tips))
 
     ticks = {place(each): duration(each) for each in _GAP_TICKS if 0 <= place(each) <= len(tips)}

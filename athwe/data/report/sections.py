@@ -26,7 +26,7 @@ def sections(report: DataReport) -> list[Section]:
 
 def yaml_lines(report: DataReport) -> list[str]:
     """The proposal, to be pasted into `config/<name>.yaml`; each with what it is now."""
-    now: Mapping[str, float] = {
+    now: Mapping[str, float | int] = {
         "time_scale": report.buckets.time_scale,
         "time_span": report.buckets.time_span,
         "wavelet_J": report.wavelet_J,
@@ -47,7 +47,7 @@ def _counts(report: DataReport) -> Section:
 
 
 def _spreads(report: DataReport) -> Section:
-    def row(name: str, values: Mapping[str, float], say: Callable[[float], str]) -> tuple[str, ...]:
+    def row(name: str, values: Mapping[str, float | int], say: Callable[[float | int], str]) -> tuple[str, ...]:
         return (name, *(say(values[column]) for column in SPREAD))
 
     rows = [
@@ -61,7 +61,7 @@ def _spreads(report: DataReport) -> Section:
 
 
 def _split(report: DataReport) -> Section:
-    def row(name: str, values: Mapping[str, float], say: Callable[[float], str] = share) -> tuple[str, ...]:
+    def row(name: str, values: Mapping[str, float | int], say: Callable[[float | int], str] = share) -> tuple[str, ...]:
         return (name, *map(say, values.values()))
 
     later = report.after_test
@@ -83,12 +83,13 @@ def _time(report: DataReport) -> Section:
     lines: tuple[tuple[str, Callable[[BucketUse], str]], ...] = (
         ("time_scale, time_span", lambda use: f"{yaml_number(use.time_scale)}, {use.time_span}"),
         ("buckets in use", lambda use: f"{use.used:,} of {use.time_span + 1:,}"),
-        ("as good as even ones", lambda use: f"{use.effective:.1f}"),
+        ("effective buckets", lambda use: f"{use.effective:.1f}"),
         ("gaps in bucket 0", lambda use: share(use.shortest)),
         ("gaps in the last bucket", lambda use: share(use.saturated)),
     )
     step = report.time_step_seconds
-    note = f"Gaps before training targets. {share(report.equal_times)} of all gaps are 0 s"
+    note = "Effective: as many, evenly filled, would tell the training gaps apart as well. "
+    note += f"{share(report.equal_times)} of all gaps are 0 s"
     note += f"; all are multiples of {duration(step)}." if step > 1 else "."
     rows = tuple((name, *map(say, uses)) for name, say in lines)
     return Section("Time buckets", ("", "configured", "proposed")[: 1 + len(uses)], rows, note)
@@ -97,7 +98,7 @@ def _time(report: DataReport) -> Section:
 def _levels(report: DataReport) -> Section:
     shown = report.levels[: max(report.wavelet_J, int(report.proposed["wavelet_J"]) + 1)]
     rows = tuple((str(one.level), f"{one.needed_items:,}", share(one.histories)) for one in shown)
-    note = f"wavelet_J is {report.wavelet_J}. A shorter history leaves no coefficient of the level that no end reaches into."
+    note = f"wavelet_J is {report.wavelet_J}. In a shorter history every coefficient of the level sees an end of it."
     return Section("Wavelet levels", ("level", "items needed", "training histories"), rows, note)
 
 

@@ -13,7 +13,7 @@ GAP = 0.12
 def bars(
     stacked: Mapping[str, Sequence[int]],
     tips: Sequence[str],
-    ticks: Mapping[float, str],
+    ticks: Mapping[float, str] | Mapping[int, str],
     description: str,
     mark: tuple[float, str] | None = None,
 ) -> str:
@@ -52,7 +52,7 @@ def bars(
     return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
 
 
-def _y(value: float, top: float) -> float:
+def _y(value: int, top: int) -> float:
     return HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * value / top
 
 
@@ -65,7 +65,7 @@ def _grid(top: int) -> str:
     return lines
 
 
-def _ticks(ticks: Mapping[float, str], step: float) -> list[str]:
+def _ticks(ticks: Mapping[float, str] | Mapping[int, str], step: float) -> list[str]:
     """Labels below the axis; one that would touch the one before it, or stick out, is left out or moved."""
     found, free_from = [], 0.0
     for place, label in ticks.items():

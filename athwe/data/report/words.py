@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 _UNITS = (("years", 31_557_600), ("days", 86_400), ("h", 3_600), ("min", 60))
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float | int) -> str:
     """A time in its largest fitting unit.
 
     >>> duration(0), duration(42), duration(5400), duration(86400), duration(40_000_000)
@@ -19,7 +19,7 @@ def duration(seconds: float) -> str:
     return f"{seconds:.3g} s"
 
 
-def share(value: float) -> str:
+def share(value: float | int) -> str:
     """A share in per cent; never rounded to none or all where it is neither.
 
     >>> [share(each) for each in (0, 0.0004, 0.034, 0.5, 0.99999, 1)]
@@ -34,7 +34,7 @@ def share(value: float) -> str:
     return f"{100 * value:.3g} %" if value > 0.99 else f"{100 * value:.2g} %"
 
 
-def number(value: float) -> str:
+def number(value: float | int) -> str:
     """A count, or a mean of counts.
 
     >>> number(1349), number(12.5274), number(7.0)
@@ -43,7 +43,7 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 or float(value).is_integer() else f"{value:.1f}"
 
 
-def day(seconds: float) -> str:
+def day(seconds: float | int) -> str:
     """The day of a unix time.
 
     >>> day(0)
@@ -52,7 +52,7 @@ def day(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
 
 
-def yaml_number(value: float) -> str:
+def yaml_number(value: float | int) -> str:
     """A number as a config file has it.
 
     >>> yaml_number(7_000_000.0), yaml_number(0.5), yaml_number(2)
