@@ -1,16 +1,15 @@
 """Frozen item features and categories from `.pt` or `features.safetensors`, row i for internal item i."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float32
-from torch import Tensor
 
 from athwe.config import Modality
 from athwe.data.keyed_features import has_keyed, read_keyed
 from athwe.data.tables import read_columns
+from athwe.data.tensor_file import read_tensor
 from athwe.errors import DataError
 
 FEATURE_FILES: dict[Modality, str] = {"txt": "txt_emb.pt", "img": "img_emb.pt"}
@@ -64,17 +63,7 @@ def _read_aligned(folder: Path, file_name: str, key: str, item_tokens: np.ndarra
 
 
 def _read_tensor(path: Path, n_items: int, whole_numbers: bool) -> Float32[np.ndarray, "N _"]:
-    try:
-        with warnings.catch_warnings():  # what torch remarks about a file that it refuses anyway
-            warnings.simplefilter("ignore")
-            tensor = torch.load(path, weights_only=True, map_location="cpu")
-    except Exception as error:  # whatever a damaged or hostile file makes of the unpickler
-        raise DataError(
-            f"{path} is not a plain tensor file and was refused ({type(error).__name__}); nothing in it was run. "
-            "Write it with torch.save(tensor, path)"
-        ) from None
-    if not isinstance(tensor, Tensor) or tensor.layout != torch.strided:
-        raise DataError(f"{path} must hold one dense tensor, found {type(tensor).__name__}")
+    tensor = read_tensor(path)
     if tensor.ndim != 2 or not tensor.shape[1]:
         raise DataError(f"{path} must hold a tensor (n_items + 1, width), found shape {tuple(tensor.shape)}")
     if tensor.is_complex() or not (tensor.is_floating_point() or whole_numbers):

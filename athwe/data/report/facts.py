@@ -97,7 +97,7 @@ class DataReport:
     coverage: tuple[Coverage, ...]
     levels: tuple[Level, ...]
     wavelet_J: int
-    proposed: Mapping[str, float]
+    proposed: Mapping[str, float | int]
     """Config keys with the values that the data suggests."""
     over_time: Mapping[str, Histogram]
     """By split, targets."""
@@ -214,8 +214,8 @@ def _coverage(dataset: Dataset):
         yield Coverage(name, width, float(items.mean()), float(items[dataset.item - 1].mean()))
 
 
-def _proposal(buckets: BucketUse | None, wavelet_levels: int) -> dict[str, float]:
-    time: dict[str, float] = {}
+def _proposal(buckets: BucketUse | None, wavelet_levels: int) -> dict[str, float | int]:
+    time: dict[str, float | int] = {}
     if buckets is not None:
         time = {"time_scale": buckets.time_scale, "time_span": buckets.time_span}
     return time | {"wavelet_J": wavelet_levels}
