@@ -1,5 +1,18 @@
 """One error tree. Every message is one line: what was expected, what came, where, and what to do."""
 
+MOST_SHOWN = 200
+"""Characters of what came that a message repeats."""
+
+
+def shown(text: object) -> str:
+    """What came, as far as a message has room for it.
+
+    >>> len(shown("x" * 1000)), shown("'all of it'")
+    (201, "'all of it'")
+    """
+    text = str(text)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
+
 
 class AthweError(Exception):
     """Something the user can mend. Command lines print it as one line and exit with code 2."""
