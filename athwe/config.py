@@ -4,13 +4,12 @@ Defaults are the published values (`PUBLISHED_CONFIG.md`). Files and flags are l
 """
 
 import re
-from contextlib import suppress
-from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from athwe.model_keys import ModelName
+from athwe.split_config import SplitConfig
 
 Modality = Literal["item", "txt", "img"]
 MODALITIES: tuple[Modality, ...] = ("item", "txt", "img")
@@ -29,7 +28,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-class DataConfig(_Section):
+class DataConfig(_Section, SplitConfig):
     """What is read and how it is cut into sequences."""
 
     USER_ID_FIELD: str = "user_id"
@@ -44,13 +43,6 @@ class DataConfig(_Section):
     """How many interactions a user must have to stay."""
     item_inter_num_interval: str = "[5,inf)"
     """How many interactions an item must have to stay."""
-    split: Literal["leave_one_out", "time"] = "leave_one_out"
-    """What trains, validates and tests (`data/split.py`): each user's last two are held out, or what lies after a cut
-    in time."""
-    valid_from: float | str = 0.8
-    """`split: time`: from when on interactions are for validation; a date (UTC) or the share of all that is earlier."""
-    test_from: float | str = 0.9
-    """`split: time`: from when on they are for test."""
     modalities: tuple[Modality, ...] | None = None
     """Streams to use. None: the item ids and every feature file that is there."""
     n_clusters: Annotated[int, Field(ge=2)] = 100
@@ -70,27 +62,6 @@ class DataConfig(_Section):
         if not value or len(set(value)) != len(value):
             raise ValueError("expected one to three different names of item, txt, img")
         return tuple(modality for modality in MODALITIES if modality in value)
-
-    @field_validator("valid_from", "test_from", mode="before")
-    @classmethod
-    def _is_cut(cls, value: Any) -> float | str:
-        if isinstance(value, date):  # what YAML makes of 2014-05-01
-            return value.isoformat()
-        with suppress(ValueError):
-            if isinstance(value, str) and 1970 <= datetime.fromisoformat(value).year < 5139:
-                return value
-        if isinstance(value, float) and 0 < value < 1:
-            return value
-        raise ValueError("expected a share of the interactions between 0 and 1, or a date such as 2014-05-01")
-
-    @model_validator(mode="after")
-    def _cuts_fit(self):
-        cuts = (self.valid_from, self.test_from)
-        if self.split != "time" and cuts != (0.8, 0.9):
-            raise ValueError("valid_from and test_from belong to split: time; set it, or leave them out")
-        if all(isinstance(cut, float) for cut in cuts) and self.valid_from >= self.test_from:  # type: ignore[operator]
-            raise ValueError(f"valid_from {self.valid_from} must be below test_from {self.test_from}")
-        return self
 
     @field_validator("user_inter_num_interval", "item_inter_num_interval")
     @classmethod
@@ -308,8 +279,7 @@ class Config(DataConfig, ModelConfig, EvaluationConfig, TrainingConfig):
     @property
     def protocol(self) -> str:
         """How targets are chosen and ranked, for wherever a number is shown: others do not compare with it."""
-        cuts = f" valid_from {self.valid_from} test_from {self.test_from}" if self.split == "time" else ""
-        return f"split {self.split}{cuts}, mask_seen {str(self.mask_seen).lower()}"
+        return f"{self.split_in_words}, mask_seen {str(self.mask_seen).lower()}"
 
     @property
     def wants_clusters(self) -> bool:

@@ -13,7 +13,7 @@ from athwe.data.cache import cached
 from athwe.data.tables import file_digest, read_columns
 from athwe.errors import DataError, shown
 
-VERSION = 1
+VERSION = 2
 """Raise it when the preparation changes, so that what was prepared before is not found any more."""
 SHAPED_BY = ("USER_ID_FIELD", "ITEM_ID_FIELD", "TIME_FIELD", "user_inter_num_interval", "item_inter_num_interval")
 """Settings that, with the file's bytes, decide what is prepared."""

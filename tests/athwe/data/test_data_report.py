@@ -17,8 +17,8 @@ from athwe.config import Config
 from athwe.config_files import build_config
 from athwe.data.__main__ import main
 from athwe.data.report import gaps, inspect, levels, words
-from athwe.data.report.facts import spread
 from athwe.data.report.findings import findings
+from athwe.data.report.inspection import spread
 from athwe.data.report.page import page
 from athwe.data.report.sections import sections, yaml_lines
 from athwe.model.time_gaps import gap_buckets

@@ -310,6 +310,12 @@ def test_a_flag_that_is_no_yaml_is_one_line(text):
     assert len(str(error.value)) < 500
 
 
+@often
+@given(time=st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\t\n\r"), max_size=12))
+def test_any_text_as_a_time_is_read_or_refused(folder, time):
+    try_to_read("inter", folder, inter_bytes() + f"a\tx\t{time}\n".encode())
+
+
 tokens = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\t\n\r\0"), min_size=1, max_size=6)
 logs = st.lists(st.tuples(tokens, tokens, st.integers(0, 10**11)), min_size=1, max_size=40)
 
