@@ -12,7 +12,7 @@ from athwe.command_line import INTERRUPTED, USER_ERROR, Parser
 from athwe.config_files import load_config
 from athwe.errors import AthweError, DataError
 
-NARROWEST = 100
+NARROWEST = 120
 """Columns that tables get where the output is no terminal."""
 
 

@@ -9,8 +9,8 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterator
-from io import BufferedIOBase
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -67,7 +67,7 @@ def _require_plain(path: Path) -> None:
                 raise _refusal(path, f"it names {name!r}")
 
 
-def _names_in_zip(file: BufferedIOBase, path: Path) -> Iterator[str]:
+def _names_in_zip(file: Any, path: Path) -> Iterator[str]:
     size_bytes = path.stat().st_size
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()
@@ -85,7 +85,7 @@ def _names_in_zip(file: BufferedIOBase, path: Path) -> Iterator[str]:
                     yield from _names(pickle, 1)
 
 
-def _names(file: BufferedIOBase, pickles: int) -> Iterator[str]:
+def _names(file: Any, pickles: int) -> Iterator[str]:
     """What some pickles, one after the other, import; nothing of them is run."""
     for _ in range(pickles):
         for code, argument, _ in pickletools.genops(file):

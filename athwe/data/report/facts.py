@@ -71,6 +71,8 @@ class DataReport:
     buckets: BucketUse
     """Training gaps under the configuration."""
     proposed_buckets: BucketUse | None
+    saturated_in_validation: tuple[float, ...]
+    """Share of the gaps before validation targets in the last bucket, configured and, where there is one, proposed."""
     duplicates: int
     """Interactions with the same user, item and time as another."""
     repeats: float

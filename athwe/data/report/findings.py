@@ -9,6 +9,8 @@ from athwe.data.report.words import duration, number, share
 MUCH = 0.5
 """Share of the gaps in the shortest or the last bucket from which on it is said."""
 SOME = 0.05
+OTHERS = 0.2
+"""Share of the gaps before validation targets in the proposal's last bucket from which on it is warned of."""
 BETTER = 1.5
 """Times as many effective buckets from which on the proposal is said to be better."""
 
@@ -34,6 +36,12 @@ def _of_time(report: DataReport) -> Iterator[str]:
         yield (
             f"the time buckets tell training gaps apart as well as {use.effective:.1f} evenly filled ones would, those "
             f"of the proposal as {proposed.effective:.1f}"
+        )
+    if report.saturated_in_validation[-1] > OTHERS:
+        same = share(report.saturated_in_validation[-1])
+        yield (
+            f"under the proposal {same} of the gaps before validation targets look the same: they are longer "
+            "than those that training has; a larger time_scale tells more of them apart"
         )
     if report.equal_times > SOME:
         step = report.time_step_seconds

@@ -46,7 +46,7 @@ def inspect(dataset: Dataset, config: Config, path: Path) -> DataReport:
         after_test=training_after_test(dataset),
         **_of_interactions(dataset, config, path),
         **_of_targets(dataset, positions),
-        **_of_settings(dataset, config, positions["train"]),
+        **_of_settings(dataset, config, positions["train"], positions["valid"]),
     )
 
 
@@ -86,12 +86,16 @@ def _of_targets(dataset: Dataset, positions: Mapping[str, np.ndarray]) -> dict[s
     }
 
 
-def _of_settings(dataset: Dataset, config: Config, train: np.ndarray) -> dict[str, Any]:
+def _of_settings(dataset: Dataset, config: Config, train: np.ndarray, valid: np.ndarray) -> dict[str, Any]:
     gaps, lengths = _gaps(dataset, train), dataset.lengths(train)
     found, proposed = levels(lengths), propose(gaps)
+    buckets = bucket_use(gaps, config.time_span, float(config.time_scale))
+    uses = [use for use in (buckets, proposed) if use]
+    asked = [bucket_use(_gaps(dataset, valid), use.time_span, use.time_scale) for use in uses]
     return {
-        "buckets": bucket_use(gaps, config.time_span, float(config.time_scale)),
+        "buckets": buckets,
         "proposed_buckets": proposed,
+        "saturated_in_validation": tuple(use.saturated for use in asked),
         "levels": tuple(found),
         "proposed": _proposal(proposed, propose_levels(found)),
         "over_lengths": _histogram(lengths, np.arange(1, dataset.max_length + 2)),

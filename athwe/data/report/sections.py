@@ -84,14 +84,17 @@ def _time(report: DataReport) -> Section:
         ("time_scale, time_span", lambda use: f"{yaml_number(use.time_scale)}, {use.time_span}"),
         ("buckets in use", lambda use: f"{use.used:,} of {use.time_span + 1:,}"),
         ("effective buckets", lambda use: f"{use.effective:.1f}"),
-        ("gaps in bucket 0", lambda use: share(use.shortest)),
-        ("gaps in the last bucket", lambda use: share(use.saturated)),
+        ("training gaps in bucket 0", lambda use: share(use.shortest)),
+        ("training gaps in the last bucket", lambda use: share(use.saturated)),
     )
     step = report.time_step_seconds
     note = "Effective: as many, evenly filled, would tell the training gaps apart as well. "
     note += f"{share(report.equal_times)} of all gaps are 0 s"
     note += f"; all are multiples of {duration(step)}." if step > 1 else "."
-    rows = tuple((name, *map(say, uses)) for name, say in lines)
+    rows = (
+        *((name, *map(say, uses)) for name, say in lines),
+        ("gaps before validation targets in the last bucket", *map(share, report.saturated_in_validation)),
+    )
     return Section("Time buckets", ("", "configured", "proposed")[: 1 + len(uses)], rows, note)
 
 

@@ -80,6 +80,13 @@ def test_training_gaps_fall_into_the_buckets_of_the_model(report):
     assert report.buckets.counts == (2, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0), "0 s, an hour; twice a day: 10 (1 - 1/e) = 6.3"
     assert (report.buckets.used, report.buckets.effective) == (2, pytest.approx(2))
     assert (report.buckets.shortest, report.buckets.saturated) == (0.5, 0)
+    assert report.saturated_in_validation[0] == 0 and len(report.saturated_in_validation) == 2
+
+
+def test_a_proposal_that_cannot_tell_the_gaps_that_are_asked_about_is_warned_of(report):
+    warned = dataclasses.replace(report, saturated_in_validation=(0.0, 0.9))
+    assert len(findings(warned)) == len(findings(dataclasses.replace(report, saturated_in_validation=(0.0, 0.1)))) + 1
+    assert "90 % of the gaps before validation targets" in "\n".join(findings(warned))
 
 
 def test_buckets_are_those_of_the_model():
