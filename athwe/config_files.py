@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from athwe.config import Config, TrainingConfig
-from athwe.errors import ConfigError, shown
+from athwe.errors import ConfigError, quoted, shown
 from athwe.model_keys import COUNTED, MODEL_KEYS, MODEL_NAMES, ModelName
 from athwe.plain_yaml import MOST_BYTES, PlainYamlError, parse_yaml
 
@@ -111,7 +111,7 @@ def _model_of(layers: Sequence[Layer]) -> ModelName:
         if name == known:
             return known
     nearest = suggestion(str(name), MODEL_NAMES) or f": expected {', '.join(MODEL_NAMES)}"
-    raise ConfigError(f"unknown model {shown(repr(name))} (in {where}){nearest}")
+    raise ConfigError(f"unknown model {quoted(name)} (in {where}){nearest}")
 
 
 def _unread(model: ModelName, layers: Iterable[Layer]) -> set[str]:
@@ -153,7 +153,7 @@ def build_config(
     for key in kept:
         if key not in Config.model_fields:
             raise ConfigError(
-                f"unknown config key {shown(repr(key))}{_place(key, origin)}{suggestion(key, Config.model_fields)}"
+                f"unknown config key {quoted(key)}{_place(key, origin)}{suggestion(key, Config.model_fields)}"
             )
     try:
         return Config.model_validate(kept)
@@ -204,11 +204,11 @@ def parse_override(text: str) -> dict[str, Any]:
     """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise ConfigError(f"--set takes key=value, got {shown(repr(text))}")
+        raise ConfigError(f"--set takes key=value, got {quoted(text)}")
     try:
         return {key.strip(): parse_yaml(value)}
     except PlainYamlError:
-        raise ConfigError(f"--set {shown(key)}: {shown(repr(value))} is not a YAML value") from None
+        raise ConfigError(f"--set {shown(key)}: {quoted(value)} is not a YAML value") from None
 
 
 def suggestion(key: str, known: Iterable[str]) -> str:
@@ -222,16 +222,16 @@ def _require_our_protocol(values: Mapping[str, Any], origin: Mapping[str, str]) 
     for key, allowed in FIXED_KEYS.items():
         if key in values and values[key] not in allowed:
             raise ConfigError(
-                f"{key}: {shown(repr(values[key]))}{_place(key, origin)} is not supported, only {allowed[0]!r}"
+                f"{key}: {quoted(values[key])}{_place(key, origin)} is not supported, only {allowed[0]!r}"
             )
     arguments = values.get("eval_args") or {}
     if not isinstance(arguments, dict):
-        raise ConfigError(f"eval_args must be a mapping, got {shown(repr(arguments))}{_place('eval_args', origin)}")
+        raise ConfigError(f"eval_args must be a mapping, got {quoted(arguments)}{_place('eval_args', origin)}")
     for key, value in arguments.items():
         if value not in _EVAL_ARGS.get(key, ()):
             supported = {name: allowed[0] for name, allowed in _EVAL_ARGS.items()}
             raise ConfigError(
-                f"eval_args.{shown(key)}: {shown(repr(value))}{_place('eval_args', origin)} is not supported, only "
+                f"eval_args.{shown(key)}: {quoted(value)}{_place('eval_args', origin)} is not supported, only "
                 f"{supported} (for a split by time leave it so and set split: time)"
             )
 
@@ -246,4 +246,4 @@ def _one_line(error: ValidationError, origin: Mapping[str, str]) -> str:
     if not first["loc"]:
         return f"config: {message}"
     key = str(first["loc"][0])
-    return f"config key {key!r}: {message}, got {shown(repr(first['input']))}{_place(key, origin)}"
+    return f"config key {key!r}: {message}, got {quoted(first['input'])}{_place(key, origin)}"

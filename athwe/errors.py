@@ -14,6 +14,18 @@ def shown(text: object) -> str:
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
 
 
+def quoted(value: object) -> str:
+    """A value as Python writes it, as far as a message has room for it.
+
+    >>> quoted("a\\nb"), quoted(1 << 100_000)
+    ("'a\\\\nb'", 'a very long int')
+    """
+    try:
+        return shown(repr(value))
+    except ValueError:  # more digits than Python writes out
+        return f"a very long {type(value).__name__}"
+
+
 class AthweError(Exception):
     """Something the user can mend. Command lines print it as one line and exit with code 2."""
 

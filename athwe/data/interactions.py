@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int64, Shaped
 from athwe.config import DataConfig, parse_interval
 from athwe.data.cache import cached
 from athwe.data.tables import file_digest, read_columns
-from athwe.errors import DataError, shown
+from athwe.errors import DataError, quoted
 
 VERSION = 2
 """Raise it when the preparation changes, so that what was prepared before is not found any more."""
@@ -138,7 +138,7 @@ def parse_timestamps(column: pa.ChunkedArray, path: Path) -> Int64[np.ndarray, "
 def _refuse_first(bad: Bool[np.ndarray, " rows"], text: pa.ChunkedArray, path: Path, why: str) -> None:
     if bad.any():
         row = int(bad.argmax())
-        raise DataError(f"timestamp {shown(repr(text[row].as_py()))} in row {row + 1} of {path} {why}")
+        raise DataError(f"timestamp {quoted(text[row].as_py())} in row {row + 1} of {path} {why}")
 
 
 def _encode(column: pa.ChunkedArray, path: Path, name: str) -> tuple[Int64[np.ndarray, " rows"], np.ndarray]:
@@ -156,7 +156,7 @@ def _require_sound_ids(tokens: pa.Array, path: Path, name: str) -> None:
     longest = pc.call_function("max", [pc.call_function("utf8_length", [tokens])]).as_py()
     if longest > MOST_ID_CHARACTERS:
         raise DataError(
-            f"{path} has an {name} of {longest:,} characters; the most is {MOST_ID_CHARACTERS:,}, since all ids "
+            f"{path} has one {name} of {longest:,} characters; the most is {MOST_ID_CHARACTERS:,}, since all ids "
             "take the room of the longest: give shorter ones"
         )
     has_nul = pc.call_function("match_substring", [tokens], pc.MatchSubstringOptions("\0")).to_numpy(

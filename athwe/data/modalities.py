@@ -10,7 +10,7 @@ from athwe.config import Modality
 from athwe.data.keyed_features import has_keyed, read_keyed
 from athwe.data.tables import read_columns
 from athwe.data.tensor_file import read_tensor
-from athwe.errors import DataError, shown
+from athwe.errors import DataError, quoted
 
 FEATURE_FILES: dict[Modality, str] = {"txt": "txt_emb.pt", "img": "img_emb.pt"}
 ATTRIBUTE_FILE = "cat.pt"
@@ -90,7 +90,7 @@ def _check_item_list(path: Path, item_tokens: np.ndarray) -> None:
         found = listed.get(str(number))
         if number and found != token:
             raise DataError(
-                f"{path} gives item {number} as {shown(repr(found))}, but filtering made it {token!r}: the "
+                f"{path} gives item {number} as {quoted(found)}, but filtering made it {token!r}: the "
                 "tensors beside it were written for other interactions or filter settings; write them again"
             )
 

@@ -290,6 +290,8 @@ def test_one_very_wide_row_is_refused_before_every_item_gets_as_wide_a_one(folde
         ("a: &a [x, x]\nb: &b [*a, *a]\nbeta: *b", "alias"),
         ("beta: " + "[" * 5_000, "nested too deep"),
         ("beta: " + "9" * 5_000, "not YAML"),
+        ("beta: 0x" + "f" * 9_000, "a very long int"),
+        ("topk: [0x" + "f" * 9_000 + "]", "config: Exceeds the limit"),
         ("valid_from: 2014-13-45", "not YAML"),
         ("beta: !!python/object/apply:os.getcwd []", "not YAML"),
         ("? [a, b]\n: c", "not YAML|key: value"),
