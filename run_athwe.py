@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from rich.console import Console
@@ -20,6 +21,9 @@ from athwe.errors import AthweError, ConfigError
 from athwe.model_keys import MODEL_NAMES
 
 console = Console()
+SPLITS_OF_USERS: dict[Literal["valid", "test"], str] = {"valid": "validate on", "test": "test on"}
+WORTH_SAYING = 0.05
+"""Share of training targets after the median test target, from which on leave-one-out is said to leak time."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -74,11 +78,30 @@ def _run(options: argparse.Namespace) -> None:
         f"[bold]{config.model}[/] on {dataset.name}: {dataset.n_users - 1:,} users, {dataset.n_items - 1:,} items, "
         f"{len(dataset.item):,} interactions, modalities {', '.join(modalities)}"
     )
+    _say_split(dataset)
     output = (
         options.output
         or Path("saved") / f"{config.model}-{dataset.name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
     )
     _train(config, dataset, output)
+
+
+def _say_split(dataset) -> None:
+    """Where the split cuts; of leave-one-out, how much of training comes after test."""
+    from athwe.data.time_leak import training_after_test
+
+    if dataset.cut is not None:
+        users = (f"{len(dataset.positions(split)):,} users to {what}" for split, what in SPLITS_OF_USERS.items())
+        console.print(f"split by time: {dataset.cut}; {', '.join(users)}", highlight=False)
+        return
+    later = training_after_test(dataset).median
+    if later > WORTH_SAYING:
+        console.print(
+            f"leave-one-out leaks time: {later:.0%} of the training targets are later than the median test target; "
+            "--set split=time trains on nothing later (docs/data_report.md)",
+            style="yellow",
+            highlight=False,
+        )
 
 
 def _train(config: Config, dataset, output: Path) -> None:
@@ -119,7 +142,7 @@ def _report_test(ranking, dataset, config: Config, how: str) -> None:
     from athwe.evaluation.metrics import mean_metrics
 
     means = mean_metrics(ranking.target_rank, config.metric_names, config.topk)
-    table = Table(title=f"test, {how} (mask_seen {str(config.mask_seen).lower()})", title_justify="left")
+    table = Table(title=f"test, {how} ({config.protocol})", title_justify="left")
     table.add_column("k", justify="right")
     for name in config.metric_names:
         table.add_column(name, justify="right")

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from athwe.model_keys import ModelName
+from athwe.split_config import SplitConfig
 
 Modality = Literal["item", "txt", "img"]
 MODALITIES: tuple[Modality, ...] = ("item", "txt", "img")
@@ -27,7 +28,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-class DataConfig(_Section):
+class DataConfig(_Section, SplitConfig):
     """What is read and how it is cut into sequences."""
 
     USER_ID_FIELD: str = "user_id"
@@ -274,6 +275,11 @@ class TrainingConfig(_Section):
 
 class Config(DataConfig, ModelConfig, EvaluationConfig, TrainingConfig):
     """One run's whole configuration; its keys are flat, as in the published files."""
+
+    @property
+    def protocol(self) -> str:
+        """How targets are chosen and ranked, for wherever a number is shown: others do not compare with it."""
+        return f"{self.split_in_words}, mask_seen {str(self.mask_seen).lower()}"
 
     @property
     def wants_clusters(self) -> bool:

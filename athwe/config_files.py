@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from athwe.config import Config, TrainingConfig
-from athwe.errors import ConfigError
+from athwe.errors import ConfigError, quoted, shown
 from athwe.model_keys import COUNTED, MODEL_KEYS, MODEL_NAMES, ModelName
+from athwe.plain_yaml import MOST_BYTES, PlainYamlError, parse_yaml
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ def _model_of(layers: Sequence[Layer]) -> ModelName:
         if name == known:
             return known
     nearest = suggestion(str(name), MODEL_NAMES) or f": expected {', '.join(MODEL_NAMES)}"
-    raise ConfigError(f"unknown model {name!r} (in {where}){nearest}")
+    raise ConfigError(f"unknown model {quoted(name)} (in {where}){nearest}")
 
 
 def _unread(model: ModelName, layers: Iterable[Layer]) -> set[str]:
@@ -152,7 +152,9 @@ def build_config(
     kept = {key: value for key, value in kept.items() if key not in FIXED_KEYS and key != "eval_args"}
     for key in kept:
         if key not in Config.model_fields:
-            raise ConfigError(f"unknown config key {key!r}{_place(key, origin)}{suggestion(key, Config.model_fields)}")
+            raise ConfigError(
+                f"unknown config key {quoted(key)}{_place(key, origin)}{suggestion(key, Config.model_fields)}"
+            )
     try:
         return Config.model_validate(kept)
     except ValidationError as error:
@@ -181,11 +183,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigError: no such file, not YAML, or not a mapping of keys to values.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as file:
+            content = parse_yaml(file.read(MOST_BYTES + 1))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    except PlainYamlError as error:
+        raise ConfigError(f"{path} is not YAML that can be used: {shown(error)}") from None
     if content is None:
         return {}
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
@@ -201,11 +204,11 @@ def parse_override(text: str) -> dict[str, Any]:
     """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise ConfigError(f"--set takes key=value, got {text!r}")
+        raise ConfigError(f"--set takes key=value, got {quoted(text)}")
     try:
-        return {key.strip(): yaml.safe_load(value)}
-    except yaml.YAMLError:
-        raise ConfigError(f"--set {key}: {value!r} is not a YAML value") from None
+        return {key.strip(): parse_yaml(value)}
+    except PlainYamlError:
+        raise ConfigError(f"--set {shown(key)}: {quoted(value)} is not a YAML value") from None
 
 
 def suggestion(key: str, known: Iterable[str]) -> str:
@@ -218,15 +221,18 @@ def suggestion(key: str, known: Iterable[str]) -> str:
 def _require_our_protocol(values: Mapping[str, Any], origin: Mapping[str, str]) -> None:
     for key, allowed in FIXED_KEYS.items():
         if key in values and values[key] not in allowed:
-            raise ConfigError(f"{key}: {values[key]!r}{_place(key, origin)} is not supported, only {allowed[0]!r}")
+            raise ConfigError(
+                f"{key}: {quoted(values[key])}{_place(key, origin)} is not supported, only {allowed[0]!r}"
+            )
     arguments = values.get("eval_args") or {}
     if not isinstance(arguments, dict):
-        raise ConfigError(f"eval_args must be a mapping, got {arguments!r}{_place('eval_args', origin)}")
+        raise ConfigError(f"eval_args must be a mapping, got {quoted(arguments)}{_place('eval_args', origin)}")
     for key, value in arguments.items():
         if value not in _EVAL_ARGS.get(key, ()):
             supported = {name: allowed[0] for name, allowed in _EVAL_ARGS.items()}
             raise ConfigError(
-                f"eval_args.{key}: {value!r}{_place('eval_args', origin)} is not supported, only {supported}"
+                f"eval_args.{shown(key)}: {quoted(value)}{_place('eval_args', origin)} is not supported, only "
+                f"{supported} (for a split by time leave it so and set split: time)"
             )
 
 
@@ -240,4 +246,4 @@ def _one_line(error: ValidationError, origin: Mapping[str, str]) -> str:
     if not first["loc"]:
         return f"config: {message}"
     key = str(first["loc"][0])
-    return f"config key {key!r}: {message}, got {first['input']!r}{_place(key, origin)}"
+    return f"config key {key!r}: {message}, got {quoted(first['input'])}{_place(key, origin)}"

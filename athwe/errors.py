@@ -1,5 +1,30 @@
 """One error tree. Every message is one line: what was expected, what came, where, and what to do."""
 
+MOST_SHOWN = 200
+"""Characters of what came that a message repeats."""
+
+
+def shown(text: object) -> str:
+    """What came, as far as a message has room for it.
+
+    >>> len(shown("x" * 1000)), shown("'all of it'")
+    (201, "'all of it'")
+    """
+    text = str(text)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
+
+
+def quoted(value: object) -> str:
+    """A value as Python writes it, as far as a message has room for it.
+
+    >>> quoted("a\\nb"), quoted(1 << 100_000)
+    ("'a\\\\nb'", 'a very long int')
+    """
+    try:
+        return shown(repr(value))
+    except ValueError:  # more digits than Python writes out
+        return f"a very long {type(value).__name__}"
+
 
 class AthweError(Exception):
     """Something the user can mend. Command lines print it as one line and exit with code 2."""

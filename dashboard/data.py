@@ -59,6 +59,11 @@ def _model(url: str, study_name: str, created_at: datetime) -> str:
     return model_of((open_store(url).study(study_name) or {}).get("spec", {}))
 
 
+def is_split_by_time(spec: dict) -> bool:
+    """Whether a study's targets are cut off at one time; others hold out each user's last two."""
+    return spec.get("config", {}).get("split") == "time"
+
+
 def model_of(spec: dict) -> str:
     """The model that a study searches; there was only one before specs named it."""
     return str(spec.get("config", {}).get("model") or "ATHWE")

@@ -36,6 +36,18 @@ def test_it_trains_reports_and_leaves_a_model_that_loads(run, tmp_path):
     assert len(athwe.load(tmp_path / "model").recommend(["i1"], [1_400_000_000], 5)) == 5
 
 
+def test_the_split_is_said_and_shown_beside_the_numbers(run):
+    of_old, by_time = (
+        " ".join(run("--model", "Popularity", "--output", name, *flags)[1].split())
+        for name, flags in {"one": (), "other": ("--set", "split=time", "--set", "valid_from=0.6")}.items()
+    )
+    assert "leave-one-out leaks time: " in of_old and "(split leave_one_out, mask_seen false)" in of_old
+    assert "leaks" not in by_time and "(split time valid_from 0.6 test_from 0.9, mask_seen false)" in by_time
+    assert re.search(
+        r"split by time: valid from 2014-\S+ \S+, test from \S+ \S+ UTC; \d+ users to validate on", by_time
+    )
+
+
 def test_by_default_models_go_to_a_folder_of_their_own(run, tmp_path):
     assert run("--epochs", "1", "--model", "SASRec")[0] == 0
     assert [path.name.startswith("SASRec-tiny-") for path in (tmp_path / "saved").iterdir()] == [True]

@@ -65,12 +65,14 @@ def _slices(arguments: argparse.Namespace) -> int:
     metric = arguments.metric or spec.objective.removeprefix("valid/")
     rows = compare(users, items, numbers, metric, spec.config)
     if arguments.json:
-        facts = {"study": spec.study, "metric": f"valid/{metric}", "mask_seen": spec.config.mask_seen}
+        mode = {"mask_seen": spec.config.mask_seen, "protocol": spec.config.protocol}
+        facts = {"study": spec.study, "metric": f"valid/{metric}"} | mode
         print(json.dumps(facts | {"trials": numbers, "slices": [one.plain() for one in rows]}))
         return 0
-    seen = str(spec.config.mask_seen).lower()
     console = Console(width=None if sys.stdout.isatty() else 160)
-    console.print(_table(rows, numbers, f"{spec.study}: valid/{metric} (mask_seen {seen}), mean ± standard error"))
+    console.print(
+        _table(rows, numbers, f"{spec.study}: valid/{metric} ({spec.config.protocol}), mean ± standard error")
+    )
     console.print("▼ the worst slice of a trial; differences user by user with a 95 % interval, over users of one seed",
                   style="dim", highlight=False)  # fmt: skip
     return 0

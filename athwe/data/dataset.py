@@ -3,7 +3,9 @@
 import copy
 import hashlib
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -18,7 +20,7 @@ from athwe.data.interactions import Interactions, read_interactions
 from athwe.data.items import read_items
 from athwe.data.modalities import read_attributes, read_features
 from athwe.data.sequences import Batch, Samples, gather_histories, gather_ranges
-from athwe.data.split import Split, count_preceding, target_positions
+from athwe.data.split import Split, TimeCut, count_preceding, moment, target_positions, target_positions_in_time
 from athwe.errors import DataError, SealedError
 
 
@@ -54,6 +56,8 @@ class Dataset:
     """Multi-hot categories, or None where there are none."""
     items: pd.DataFrame
     """item_id, title, categories, image, one row for each of `item_tokens[1:]`; image is "" where there is none."""
+    cut: TimeCut | None = None
+    """Where `split: time` cuts; None is leave-one-out."""
     is_sealed: bool = False
     """Whether the test targets were cut off (`sealed`)."""
     feature_digests: dict[str, str] = field(init=False)
@@ -85,25 +89,30 @@ class Dataset:
                 f"the test split of {self.name} is sealed here: a search goes by valid, and only "
                 "`python tuning/finalize.py --study NAME` looks at test, which it writes down"
             )
+        if self.cut is not None:
+            return target_positions_in_time(self.preceding, self.timestamp, self.cut, split)
         return target_positions(self.user_offset, split, self.is_sealed)
 
     def sealed(self) -> "Dataset":
-        """The same data set without its test targets: none of the arrays holds one.
+        """The same data set without its test targets, nor anything as late with `split: time`: no array holds any.
 
         Training and validation are the same to the bit, and so is the fingerprint, so that checkpoints fit both. A
-        user's only interaction is no test target and stays.
+        user's only interaction is no test target of leave-one-out and stays; with `split: time` users may be left
+        without any.
         """
         if self.is_sealed:
             return self
-        kept = np.ones(len(self.item), bool)
-        kept[self.positions("test")] = False
-        cut_off = np.cumsum(np.diff(self.user_offset) > 1)
+        if self.cut is not None:
+            kept = self.timestamp < self.cut.test_from
+        else:
+            kept = np.ones(len(self.item), bool)
+            kept[self.positions("test")] = False
         sealed = copy.copy(self)  # not `replace`, which would take the features' digests again
         vars(sealed).update(
             item=self.item[kept],
             timestamp=self.timestamp[kept],
             preceding=self.preceding[kept],
-            user_offset=self.user_offset - np.concatenate([[0], cut_off]),
+            user_offset=np.concatenate([[0], np.cumsum(kept)])[self.user_offset],
             is_sealed=True,
         )
         return sealed
@@ -129,13 +138,18 @@ class Dataset:
             target=self.item[position],
         )
 
-    def training_counts(self) -> Int64[np.ndarray, " N"]:
-        """How often each item occurs in training: as a target of it, or as a user's first interaction.
+    def training_positions(self) -> Int64[np.ndarray, " n"]:
+        """All that training holds: its targets, and users' first interactions, which only ever are history.
 
-        Validation and test targets do not count, so a sealed data set gives the same numbers.
+        With `split: time` first interactions after the cut are not among them. A sealed data set has the same ones.
         """
-        firsts = self.item[self.user_offset[1:-1]]
-        return np.bincount(np.concatenate([self.item[self.positions("train")], firsts]), minlength=self.n_items)
+        is_held = (self.preceding == 0) & (self.timestamp < self.cut.valid_from if self.cut else True)
+        is_held[self.positions("train")] = True
+        return np.flatnonzero(is_held)
+
+    def training_counts(self) -> Int64[np.ndarray, " N"]:
+        """How often each item occurs in training, the same for a sealed data set."""
+        return np.bincount(self.item[self.training_positions()], minlength=self.n_items)
 
     def item_categories(self) -> list[list[str]]:
         """Names of the categories of each of `item_tokens[1:]`: those of `items`, or the columns of `attributes` where
@@ -179,7 +193,7 @@ def load_dataset(name: str, root: str | Path | None = None, config: DataConfig |
     config = config or load_config(name)
     folder = find_dataset(name, root, config.data_path)
     interactions = read_interactions(folder / f"{name}.inter", config)
-    _require_training_samples(interactions, folder / f"{name}.inter")
+    cut = _cut_of(interactions, config, folder / f"{name}.inter")
     features = read_features(folder, interactions.item_tokens, config.modalities)
     return Dataset(
         name=name,
@@ -187,12 +201,32 @@ def load_dataset(name: str, root: str | Path | None = None, config: DataConfig |
         fingerprint="",
         preceding=count_preceding(interactions.user_offset),
         max_length=config.MAX_ITEM_LIST_LENGTH,
+        cut=cut,
         modalities=config.modalities or tuple(name for name in MODALITIES if name == "item" or name in features),
         features=features,
         attributes=read_attributes(folder, interactions.item_tokens),
         items=read_items(folder, name, config.ITEM_ID_FIELD, interactions.item_tokens),
         **vars(interactions),
     )
+
+
+def _cut_of(interactions: Interactions, config: DataConfig, path: Path) -> TimeCut | None:
+    """Where the split cuts in time, or None; refused where a split would be left without a target."""
+    if config.split != "time":
+        return _require_training_samples(interactions, path)
+    times = interactions.timestamp
+    cut = TimeCut(moment(config.valid_from, times), moment(config.test_from, times))
+    if cut.valid_from >= cut.test_from:
+        raise DataError(f"split: time of {path} needs valid_from before test_from, got {cut}: set other cuts")
+    preceding = count_preceding(interactions.user_offset)
+    for split in get_args(Split):
+        if not len(target_positions_in_time(preceding, times, cut, split)):
+            first, last = (datetime.fromtimestamp(int(each), UTC).date() for each in (times.min(), times.max()))
+            raise DataError(
+                f"split: time of {path} leaves no target for {split} ({cut}; its interactions are from {first} to "
+                f"{last}): set other valid_from and test_from, or split: leave_one_out"
+            )
+    return cut
 
 
 def _require_training_samples(interactions: Interactions, path: Path) -> None:
@@ -207,6 +241,8 @@ def _require_training_samples(interactions: Interactions, path: Path) -> None:
 def _fingerprint(dataset: Dataset) -> str:
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr((dataset.name, dataset.max_length, dataset.modalities, dataset.feature_digests)).encode())
+    if dataset.cut is not None:  # so that leave-one-out keeps the fingerprints it had before there was a choice
+        digest.update(repr(dataset.cut).encode())
     for tokens in (dataset.user_tokens, dataset.item_tokens, *(dataset.items[name] for name in dataset.items)):
         digest.update("\0".join(tokens).encode())
     for array in (dataset.item, dataset.timestamp, dataset.user_offset, dataset.attributes):

@@ -11,15 +11,16 @@ from jaxtyping import Bool, Int64, Shaped
 from athwe.config import DataConfig, parse_interval
 from athwe.data.cache import cached
 from athwe.data.tables import file_digest, read_columns
-from athwe.errors import DataError
+from athwe.errors import DataError, quoted
 
-VERSION = 1
+VERSION = 2
 """Raise it when the preparation changes, so that what was prepared before is not found any more."""
 SHAPED_BY = ("USER_ID_FIELD", "ITEM_ID_FIELD", "TIME_FIELD", "user_inter_num_interval", "item_inter_num_interval")
 """Settings that, with the file's bytes, decide what is prepared."""
 PADDING_TOKEN = "[PAD]"
 MILLISECONDS_ABOVE = 100_000_000_000
 """Unix seconds above this lie past the year 5138: such times are milliseconds."""
+MOST_ID_CHARACTERS = 256
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
@@ -137,16 +138,32 @@ def parse_timestamps(column: pa.ChunkedArray, path: Path) -> Int64[np.ndarray, "
 def _refuse_first(bad: Bool[np.ndarray, " rows"], text: pa.ChunkedArray, path: Path, why: str) -> None:
     if bad.any():
         row = int(bad.argmax())
-        raise DataError(f"timestamp {text[row].as_py()!r} in row {row + 1} of {path} {why}")
+        raise DataError(f"timestamp {quoted(text[row].as_py())} in row {row + 1} of {path} {why}")
 
 
 def _encode(column: pa.ChunkedArray, path: Path, name: str) -> tuple[Int64[np.ndarray, " rows"], np.ndarray]:
     encoded = column.combine_chunks().dictionary_encode()
+    _require_sound_ids(encoded.dictionary, path, name)
     tokens = encoded.dictionary.to_numpy(zero_copy_only=False).astype(str)
     if (tokens == "").any():
         row = int((column.to_numpy() == "").argmax())
         raise DataError(f"row {row + 1} of {path} has an empty {name}")
     return encoded.indices.to_numpy().astype(np.int64), tokens
+
+
+def _require_sound_ids(tokens: pa.Array, path: Path, name: str) -> None:
+    """Refuse what the fixed-width text arrays could not hold, or not tell apart."""
+    longest = pc.call_function("max", [pc.call_function("utf8_length", [tokens])]).as_py()
+    if longest > MOST_ID_CHARACTERS:
+        raise DataError(
+            f"{path} has one {name} of {longest:,} characters; the most is {MOST_ID_CHARACTERS:,}, since all ids "
+            "take the room of the longest: give shorter ones"
+        )
+    has_nul = pc.call_function("match_substring", [tokens], pc.MatchSubstringOptions("\0")).to_numpy(
+        zero_copy_only=False
+    )
+    if has_nul.any():
+        raise DataError(f"{path} has NUL bytes in {name} {tokens[int(has_nul.argmax())].as_py()!r}: is it text?")
 
 
 def _within(codes: Int64[np.ndarray, " rows"], interval: str) -> Bool[np.ndarray, " rows"]:

@@ -5,11 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from athwe.data.tables import read_columns
+from athwe.errors import DataError
 
 COLUMNS = ("title", "categories", "image")
 IMAGE_FOLDER = "images"
+MOST_CELL_CHARACTERS = 10_000
+"""What is shown of an item is meant for people."""
 
 
 def read_items(folder: Path, name: str, item_field: str, item_tokens: np.ndarray) -> pd.DataFrame:
@@ -25,7 +30,9 @@ def read_items(folder: Path, name: str, item_field: str, item_tokens: np.ndarray
     path = folder / f"{name}.item"
     tokens = pd.Index(item_tokens[1:].tolist(), name="item_id", dtype=object)
     if path.exists():
-        found = read_columns(path, (item_field,), COLUMNS).to_pandas().astype(object)
+        table = read_columns(path, (item_field,), COLUMNS)
+        _require_short_cells(table, path)
+        found = table.to_pandas().astype(object)
         found = found.drop_duplicates(item_field).set_index(item_field)
     else:
         found = pd.DataFrame(index=pd.Index([], dtype=object))
@@ -33,6 +40,15 @@ def read_items(folder: Path, name: str, item_field: str, item_tokens: np.ndarray
     items["title"] = items["title"].where(items["title"] != "", items.index.to_series())
     items["image"] = _existing_images(folder, items["image"].to_dict())
     return items.rename_axis("item_id").reset_index()
+
+
+def _require_short_cells(table: pa.Table, path: Path) -> None:
+    for name in table.column_names:
+        longest = pc.call_function("max", [pc.call_function("utf8_length", [table[name]])]).as_py() or 0
+        if longest > MOST_CELL_CHARACTERS:
+            raise DataError(
+                f"{path} has a {name} of {longest:,} characters; the most is {MOST_CELL_CHARACTERS:,}: shorten it"
+            )
 
 
 def _existing_images(folder: Path, stated: Mapping[str, str]) -> list[str]:

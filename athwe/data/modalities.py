@@ -1,17 +1,16 @@
 """Frozen item features and categories from `.pt` or `features.safetensors`, row i for internal item i."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float32
-from torch import Tensor
 
 from athwe.config import Modality
 from athwe.data.keyed_features import has_keyed, read_keyed
 from athwe.data.tables import read_columns
-from athwe.errors import DataError
+from athwe.data.tensor_file import read_tensor
+from athwe.errors import DataError, quoted
 
 FEATURE_FILES: dict[Modality, str] = {"txt": "txt_emb.pt", "img": "img_emb.pt"}
 ATTRIBUTE_FILE = "cat.pt"
@@ -64,17 +63,7 @@ def _read_aligned(folder: Path, file_name: str, key: str, item_tokens: np.ndarra
 
 
 def _read_tensor(path: Path, n_items: int, whole_numbers: bool) -> Float32[np.ndarray, "N _"]:
-    try:
-        with warnings.catch_warnings():  # what torch remarks about a file that it refuses anyway
-            warnings.simplefilter("ignore")
-            tensor = torch.load(path, weights_only=True, map_location="cpu")
-    except Exception as error:  # whatever a damaged or hostile file makes of the unpickler
-        raise DataError(
-            f"{path} is not a plain tensor file and was refused ({type(error).__name__}); nothing in it was run. "
-            "Write it with torch.save(tensor, path)"
-        ) from None
-    if not isinstance(tensor, Tensor) or tensor.layout != torch.strided:
-        raise DataError(f"{path} must hold one dense tensor, found {type(tensor).__name__}")
+    tensor = read_tensor(path)
     if tensor.ndim != 2 or not tensor.shape[1]:
         raise DataError(f"{path} must hold a tensor (n_items + 1, width), found shape {tuple(tensor.shape)}")
     if tensor.is_complex() or not (tensor.is_floating_point() or whole_numbers):
@@ -102,9 +91,10 @@ def check_item_list(path: Path, item_tokens: np.ndarray) -> None:
     table = read_columns(path, ("internal_id", "item_id"))
     listed = dict(zip(table["internal_id"].to_pylist(), table["item_id"].to_pylist(), strict=True))
     for number, token in enumerate(item_tokens.tolist()):
-        if number and listed.get(str(number)) != token:
+        found = listed.get(str(number))
+        if number and found != token:
             raise DataError(
-                f"{path} gives item {number} as {listed.get(str(number))!r}, but filtering made it {token!r}: the "
+                f"{path} gives item {number} as {quoted(found)}, but filtering made it {token!r}: the "
                 "tensors beside it were written for other interactions or filter settings; write them again"
             )
 

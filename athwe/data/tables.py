@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import csv
 
-from athwe.errors import DataError
+from athwe.errors import DataError, shown
 
 BLOCK_BYTES = 1 << 24
 """Bytes parsed at once; a longer row is refused."""
@@ -26,10 +26,13 @@ def read_columns(path: Path, required: Sequence[str], optional: Sequence[str] = 
     missing = [name for name in required if name not in header]
     if missing:
         raise DataError(
-            f"{path} has no column {', '.join(map(repr, missing))}; its header names {', '.join(map(repr, header))} "
-            "(expected tab-separated names such as user_id:token)"
+            f"{path} has no column {', '.join(map(repr, missing))}; its header names "
+            f"{shown(', '.join(map(repr, header)))} (expected tab-separated names such as user_id:token)"
         )
     names = [*required, *(name for name in optional if name in header)]
+    for name in names:
+        if header.count(name) > 1:
+            raise DataError(f"the header of {path} names {name!r} {header.count(name)} times: which one is meant?")
     positions = {name: str(header.index(name)) for name in names}
     try:
         table = csv.read_csv(
@@ -50,7 +53,9 @@ def read_columns(path: Path, required: Sequence[str], optional: Sequence[str] = 
             ),
         )
     except pa.ArrowInvalid as error:
-        raise DataError(f"{path} is not a regular tab-separated UTF-8 table: {' '.join(str(error).split())}") from None
+        raise DataError(
+            f"{path} is not a regular tab-separated UTF-8 table: {shown(' '.join(str(error).split()))}"
+        ) from None
     return table.rename_columns(names)
 
 

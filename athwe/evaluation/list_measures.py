@@ -59,11 +59,7 @@ def _of_users(lists: np.ndarray, positions: np.ndarray, dataset: Dataset) -> Ite
 
 def training_users(dataset: Dataset) -> tuple[np.ndarray, int]:
     """(N,) how many users have each item in training, and how many users have any; the same for a sealed data set."""
-    held_out = np.zeros(len(dataset.item), bool)
-    held_out[dataset.positions("valid")] = True
-    if not dataset.is_sealed:
-        held_out[dataset.positions("test")] = True
-    position = np.flatnonzero(~held_out)
+    position = dataset.training_positions()
     user = dataset.users(position)
     pairs = np.unique(user * dataset.n_items + dataset.item[position])
     return np.bincount(pairs % dataset.n_items, minlength=dataset.n_items), len(np.unique(user))

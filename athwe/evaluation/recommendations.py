@@ -67,7 +67,10 @@ def write_recommendations(
 
 
 def write_histories(dataset: Dataset, path: Path) -> None:
-    """Columns user, items and timestamps (unix seconds): what each user did before the sealed test target."""
+    """Columns user, items and timestamps (unix seconds): what each user did before test, which is sealed.
+
+    With `split: time` that may be nothing.
+    """
     dataset = dataset.sealed()
     users = np.argsort(dataset.user_tokens[1:], kind="stable") + 1
     start, stop = dataset.user_offset[users], dataset.user_offset[users + 1]

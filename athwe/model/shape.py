@@ -50,7 +50,7 @@ class ModelShape:
             n_clusters={
                 name: int(labels.max()) + 1 for name, labels in catalogue.clusters.items() if name in modalities
             },
-            first_timestamp=int(dataset.timestamp[dataset.user_offset[1:-1]].min()),
+            first_timestamp=int(dataset.timestamp[dataset.training_positions()].min()),
             longest_gap_seconds=int((dataset.timestamp[target] - dataset.timestamp[target - 1]).max()),
         )
 

@@ -82,6 +82,7 @@ def _details(url: str, study_name: str) -> None:
     facts = (
         *(f"{direction} {objective_label(name, study['mask_seen'])}" for name, direction in aims),
         f"{data.model_of(study['spec'])} on {study['dataset']}",
+        "split by time" if data.is_split_by_time(study["spec"]) else "leave-one-out",
         f"looks at the test split: {data.test_looks(url, study_name)}",
         f"code {(study['git_sha'] or 'unknown')[:10]}",
     )

@@ -6,7 +6,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from dashboard import cards, images, results
+from dashboard import cards, data, images, results
 from dashboard.beyond import sentence
 from dashboard.charts import user as charts
 from dashboard.labels import plain, seen_mode
@@ -15,6 +15,7 @@ from dashboard.sources import TEST, Source, value_label
 from dashboard.widgets import chart, download, nothing
 
 MAX_HISTORY_CARDS = 50
+LAST_BEFORE_TEST = " The last item before it was the validation target."
 MAX_HISTORY = 1000
 """Latest items of the history that the time axis and the categories are made of."""
 
@@ -41,7 +42,8 @@ def show(study: dict, split: str, chosen: Sequence[Source], user: str, length: i
         nothing("The history of this user is not there.", f"Its search writes it to {results.histories_path(study)}.")
     else:
         gap = target_gap(first, history)
-        _history(split, past, when, first["target"], gap, items, picture, linked, first["history_end"])
+        note = "" if split != TEST or data.is_split_by_time(study["spec"]) else LAST_BEFORE_TEST
+        _history(split, past, when, first["target"], gap, items, picture, linked, first["history_end"], note)
     st.subheader(f"Top {length}", anchor=False)
     _lists(study, split, chosen, rows, length, set(past), items, picture, linked)
     _compared(chosen, lists, past, items)
@@ -63,11 +65,10 @@ def target_gap(row: dict, history: dict) -> int | None:
     return times[end] - times[end - 1] if 0 < end < len(times) else None
 
 
-def _history(split, past, when, target, gap, items, picture, linked, count) -> None:
+def _history(split, past, when, target, gap, items, picture, linked, count, note) -> None:
     latest = len(past) - MAX_HISTORY_CARDS
     more = f", the latest {MAX_HISTORY_CARDS} of them shown" if latest > 0 else ""
     last = "test target that the finalists" if split == TEST else "validation target that the trials"
-    note = " The last item before it was the validation target." if split == TEST else ""
     st.caption(f"{count} items{more}, oldest on the left, then the {last} had to guess.{note}")
     shown, times = past[max(0, latest) :], when[max(0, latest) :]
     st.html(cards.history(shown, times, target, items, picture, gap, linked))

@@ -102,3 +102,8 @@ def test_a_proposal_that_could_not_be_trained_is_no_finished_trial(tmp_path):
         values = {"study_name": fixture_store.RUNNING, "number": 9, "state": schema.FAIL, "reason": schema.INVALID}
         store.save_trial({"trial_id": f"{fixture_store.RUNNING}.9", "params_json": "{}"} | values)
     assert data.studies(url).set_index("study_name").loc[fixture_store.RUNNING, "finished"] == 7
+
+
+def test_a_study_from_before_there_was_a_choice_is_not_split_by_time():
+    assert data.is_split_by_time({"config": {"split": "time"}})
+    assert not any(map(data.is_split_by_time, ({}, {"config": {}}, {"config": {"split": "leave_one_out"}})))

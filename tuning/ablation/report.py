@@ -24,8 +24,7 @@ def print_report(
     if found.full is None:
         _say(console, "no run of the whole configuration has come to its end: there is nothing to compare with")
     else:
-        mode = f"mask_seen {str(spec.config.mask_seen).lower()}"
-        title = f"{spec.study}, trial {trial.number}: valid/{found.metric} without each part, {mode}"
+        title = f"{spec.study}, trial {trial.number}: valid/{found.metric} without each part, {spec.config.protocol}"
         console.print(table(title, found, found.full))
         _say(console, _caption(found, len(found.worths)))
     for line in share_lines(found):
@@ -82,6 +81,7 @@ def json_line(
             "trial": trial.number,
             "metric": f"valid/{found.metric}",
             "mask_seen": spec.config.mask_seen,
+            "protocol": spec.config.protocol,
             "confidence": CONFIDENCE,
             **facts,
             "full": _plain(found.full),

@@ -19,7 +19,7 @@ def print_report(
     console: Console, spec: Spec, found: Results, keys: Sequence[str], looks: int, failures: Sequence[Mapping[str, Any]]
 ) -> None:
     """A table of the finalists, the number of looks, and failures."""
-    console.print(table(f"{spec.study} on test, mask_seen {str(spec.config.mask_seen).lower()}", found, keys))
+    console.print(table(f"{spec.study} on test, {spec.config.protocol}", found, keys))
     times = "once" if looks == 1 else f"{looks} times"
     console.print(f"the test split was looked at {times} in this study", markup=False, highlight=False, soft_wrap=True)
     for one in found:
@@ -40,6 +40,7 @@ def json_line(
             "dataset": spec.dataset,
             "objective": spec.objective,
             "mask_seen": spec.config.mask_seen,
+            "protocol": spec.config.protocol,
             "confidence": CONFIDENCE,
             "looks": looks,
             **facts,

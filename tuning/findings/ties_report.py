@@ -13,7 +13,7 @@ from tuning.planning.spec import Spec
 
 def print_report(console: Console, spec: Spec, found: Ties, failures: Sequence[Mapping[str, Any]] = ()) -> None:
     """The tables, what was left out of them, the optimism, and runs on further seeds that failed."""
-    mode = f"{spec.objective}, mask_seen {str(spec.config.mask_seen).lower()}"
+    mode = f"{spec.objective}, {spec.config.protocol}"
     console.print(table(f"{spec.study}, {mode}, {found.users:,} users", found))
     if found.over_seeds:
         console.print(table("the same on further seeds, mean over seeds", found.over_seeds))
@@ -34,6 +34,7 @@ def json_line(spec: Spec, found: Ties, failures: Sequence[Mapping[str, Any]], fa
             "objective": spec.objective,
             "split": "valid",
             "mask_seen": spec.config.mask_seen,
+            "protocol": spec.config.protocol,
             "alpha": found.alpha,
             **facts,
             "users": found.users,

@@ -3,11 +3,12 @@ import doctest
 import numpy as np
 import pytest
 
+from athwe import errors, split_config
 from athwe.data import interactions, sequences, split
 from athwe.data.split import target_positions
 
 
-@pytest.mark.parametrize("module", [interactions, sequences, split])
+@pytest.mark.parametrize("module", [errors, interactions, sequences, split, split_config])
 def test_the_examples_in_the_docstrings_hold(module):
     failed, tried = doctest.testmod(module, extraglobs={"np": np})
     assert (failed, tried > 0) == (0, True)

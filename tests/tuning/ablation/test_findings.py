@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
+from athwe.config import Config
 from tuning.ablation.findings import COSTS, EARNS, FEWEST_USERS, UNTOLD, find, to_store
 from tuning.ablation.records import Ranks, Records, read_records, runs_on_record
 from tuning.ablation.report import print_report, share_lines
@@ -114,7 +115,7 @@ def test_shares_sum_to_what_the_whole_has_more_than_popularity():
 
 def test_the_report_names_the_parts_and_what_is_random():
     file = io.StringIO()
-    spec: Any = type("Spec", (), {"study": "s", "config": type("C", (), {"mask_seen": False})})
+    spec: Any = type("Spec", (), {"study": "s", "config": Config()})
     failure = {"variant": "without-time", "seed": 6, "reason": "diverged", "error": "loss is nan"}
     found = find(records(), ABLATION, "recall@10")
     print_report(Console(file=file, width=240), spec, Finalist("s.1", 1, {}), found, [failure])
@@ -180,7 +181,7 @@ def test_results_of_other_users_and_damaged_ones_are_refused(tmp_path: Path):
 def test_nan_is_no_json():
     from tuning.ablation.report import json_line
 
-    spec: Any = type("S", (), {"study": "s", "dataset": "d", "config": type("C", (), {"mask_seen": False})})
+    spec: Any = type("S", (), {"study": "s", "dataset": "d", "config": Config()})
     found = find(records(full=ranks({6: 220})), ABLATION, "recall@10")
     line = json_line(spec, Finalist("s.1", 1, {}), found, [], {})
     assert "NaN" not in line and json.loads(line)["full"]["sd"] is None

@@ -71,3 +71,27 @@ def test_a_study_from_before_there_were_models_goes_on_as_athwe(tmp_path: Path):
         assert found["study_name"] == "study" and plan.config.model == "ATHWE"
         with pytest.raises(SearchError, match="config.model is ATHWE there and SASRec here"):
             matching_study([row], {"model": "SASRec"})
+
+
+def test_a_study_keeps_its_split_and_one_from_before_there_was_a_choice_is_leave_one_out(tmp_path: Path):
+    root = write_tiny(tmp_path / "data")
+    by_time = ["split=time", "valid_from=0.6", "test_from=0.8"]
+    plan = make_plan({"dataset": "tiny", "dataset_root": str(root), "set": ["n_clusters=2", *by_time]})
+    assert plan.dataset.cut and plan.dataset.timestamp.max() < plan.dataset.cut.test_from, "sealed"
+    with Store.open(f"sqlite:///{tmp_path}/store.db") as store:
+        spec = save_study(store, tiny_plan(root), tmp_path / "files")
+        assert spec.data_fingerprint != plan.dataset.fingerprint
+        older = json.loads(spec.model_dump_json())
+        for key in ("split", "valid_from", "test_from"):
+            del older["config"][key]
+        row = (store.study("study") or {}) | {"spec": older}
+        assert matching_study([row], {})[1].config.split == "leave_one_out"
+        with pytest.raises(SearchError, match="fingerprint|config.split"):
+            matching_study([row], {"set": [*older["flags"]["set"], *by_time]})
+
+
+def test_the_split_cannot_be_searched(tmp_path: Path):
+    root = write_tiny(tmp_path / "data")
+    (tmp_path / "space.yaml").write_text("space: {split: {type: categorical, choices: [time, leave_one_out]}}\n")
+    with pytest.raises(ConfigError, match="split"):
+        tiny_plan(root, search_space=str(tmp_path / "space.yaml"))
