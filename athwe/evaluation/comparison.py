@@ -8,11 +8,11 @@ training, too.
   16.4), one added to both counts so that it is never 0 (Davison and Hinkley 1997, chapter 4.2).
 - `p_holm` is Holm's step-down correction of these for the number of models (Holm 1979). It does not hold what it
   promises: the best was picked by the very users it is compared on. Of 600 simulated studies of identical models at
-  alpha .05 it called a model different in 4.7 % (2 models, 300 users), 10.5 % (5, 60 users), 14.5 % (12, 300 users)
+  alpha .05 it called a model different in 4.7 % (2 models, 300 users), 8.5 % (5, 60 users), 14.2 % (12, 300 users)
   (`benchmarks/ties_calibration.py`).
 - `p_adjusted`, by which the tie set is made, mends that: Holm's steps, but each holds the largest studentised
   difference against that of a resample between *any* two of the models that are still in, whichever were the best
-  (Romano and Wolf 2005; with all pairs in it as in Hansen, Lunde and Nason 2011). The same studies: @@CAL %.
+  (Romano and Wolf 2005; with all pairs in it as in Hansen, Lunde and Nason 2011). The same studies: 4.7, 4.0, 3.3 %.
 """
 
 from dataclasses import dataclass
