@@ -10,12 +10,12 @@ from torch import Tensor
 
 from athwe.config import ModelConfig
 from athwe.data import Batch
+from athwe.device import resolve_device
 from athwe.errors import CheckpointError, DataError
 from athwe.model.registry import build_model
 from athwe.model.sequential import SequentialModel
 from athwe.model.shape import ModelShape
 from athwe.training.checkpoint import MODEL, read_checkpoint
-from athwe.training.device import resolve_device
 
 
 class Recommender:

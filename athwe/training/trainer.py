@@ -16,6 +16,7 @@ from torch import Tensor
 from athwe.config import Config
 from athwe.data import Batch, Catalogue, Dataset, build_catalogue
 from athwe.data.split import Split
+from athwe.device import AUTOCAST_TYPES, autocast, resolve_device
 from athwe.errors import CheckpointError, DivergedError
 from athwe.evaluation.metrics import mean_metrics
 from athwe.evaluation.ranking import NonFiniteScoreError, Ranking, Scorer, rank_targets
@@ -27,7 +28,6 @@ from athwe.model.shape import ModelShape
 from athwe.model.step import PART_OVERHEAD_TOKENS, Step
 from athwe.seeding import seed_everything
 from athwe.training.checkpoint import MODEL, TRAINING, read_checkpoint, write_checkpoint
-from athwe.training.device import AUTOCAST_TYPES, autocast, resolve_device
 from athwe.training.diagnostics import diagnose
 from athwe.training.early_stopping import EarlyStopping
 from athwe.training.negatives import NegativeSampler

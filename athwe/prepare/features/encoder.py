@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
+from athwe.device import autocast
 from athwe.errors import EncoderError
 from athwe.prepare.features.weights import Weights
-from athwe.training.device import autocast
 
 PRECISION = {"cuda": "fp16"}
 """Precision by kind of device, fp32 elsewhere: fp16 keeps three more bits than bf16, and what overflows runs again."""

@@ -13,6 +13,7 @@ from athwe.config import DataConfig, Modality
 from athwe.config_files import load_config
 from athwe.data.interactions import read_interactions
 from athwe.data.modalities import FEATURE_FILES
+from athwe.device import resolve_device
 from athwe.errors import DataError
 from athwe.prepare.features.encoder import Choice
 from athwe.prepare.features.encoding import encode
@@ -20,7 +21,6 @@ from athwe.prepare.features.image_encoders import choose_image_encoder
 from athwe.prepare.features.item_inputs import ItemInputs, picture_inputs, text_inputs
 from athwe.prepare.features.text_encoders import choose_text_encoder
 from athwe.prepare.features.writing import require_replaceable, write_item_list, write_tensor
-from athwe.training.device import resolve_device
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from athwe.config_files import load_config, parse_override, read_yaml
 from athwe.data.interactions import prepare_interactions
 from athwe.data.items import read_items
 from athwe.data.keyed_features import KEYED_FILE, TOKENS_KEY, has_keyed, read_keyed
-from athwe.data.modalities import _check_item_list, read_attributes, read_features
+from athwe.data.modalities import check_item_list, read_attributes, read_features
 from athwe.data.tables import BLOCK_BYTES
 from athwe.errors import AthweError, ConfigError, DataError
 
@@ -57,7 +57,7 @@ def read_item(folder: Path, content: bytes) -> object:
 
 def read_list(folder: Path, content: bytes) -> object:
     (folder / "items.tsv").write_bytes(content)
-    return _check_item_list(folder / "items.tsv", TOKEN_ARRAY)
+    return check_item_list(folder / "items.tsv", TOKEN_ARRAY)
 
 
 def read_pt(folder: Path, content: bytes) -> object:
@@ -155,7 +155,7 @@ def test_a_folder_in_a_file_s_place_is_refused(name, folder):
             case "item":
                 read_items(folder, "tiny", "item_id", TOKEN_ARRAY)
             case "items.tsv":
-                _check_item_list(path, TOKEN_ARRAY)
+                check_item_list(path, TOKEN_ARRAY)
             case "pt":
                 read_features(folder, TOKEN_ARRAY, None)
             case "safetensors":
