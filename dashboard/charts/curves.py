@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.charts.figure import finish
+from dashboard.charts.figure import panels
 from dashboard.labels import STATE_SYMBOLS, metric_label
 
 _PANEL_HEIGHT = 270
@@ -19,7 +19,7 @@ def learning_curves(
     """One panel a metric, one line a trial in its colour; a star at the best epoch, a cross where one was pruned."""
     columns = min(2, len(keys))
     rows = -(-len(keys) // columns)
-    height = rows * _PANEL_HEIGHT + 90
+    height = rows * _PANEL_HEIGHT + 110
     figure = make_subplots(
         rows, columns, subplot_titles=[metric_label(key, mask_seen) for key in keys],
         vertical_spacing=70 / height, horizontal_spacing=0.09,
@@ -47,8 +47,7 @@ def learning_curves(
     if metrics["epoch"].max() <= 12:
         figure.update_xaxes(dtick=1)  # no half epochs
     figure.update_layout(showlegend=len(trials) > 1)
-    figure = finish(figure, height, margin={"l": 10, "r": 10, "t": 90, "b": 10})
-    return figure.update_layout(legend_y=1 + 28 / (height - 100))  # above the titles, whatever the height
+    return panels(figure, height).update_layout(legend_y=1 + 28 / (height - 142))  # above the titles, whatever the height
 
 
 def _curve(epochs: np.ndarray, values: np.ndarray, trial: dict, colour: str, legend: bool) -> go.Scatter:

@@ -11,6 +11,9 @@ HEIGHT = 360
 MANY_POINTS = 2500
 """Dots of a chart from which on WebGL draws them; where there is no graphics card, SVG is the faster one below."""
 
+PANELS_MARGIN = {"l": 72, "r": 10, "t": 90, "b": 52}
+"""Around panels with the axes that `panels` gives them."""
+
 
 def finish(figure: go.Figure, height: int = HEIGHT, margin: dict | None = None) -> go.Figure:
     """Give a figure its height in pixels, margins and a legend above it."""
@@ -21,6 +24,13 @@ def finish(figure: go.Figure, height: int = HEIGHT, margin: dict | None = None) 
         uirevision="keep",  # zoom and hidden lines outlive a refresh
     )
     return figure
+
+
+def panels(figure: go.Figure, height: int) -> go.Figure:
+    """`finish` for many panels: fixed margins, since Plotly measures every axis else and draws all of it once more."""
+    figure.update_xaxes(automargin=False)
+    figure.update_yaxes(automargin=False)
+    return finish(figure, height, PANELS_MARGIN)
 
 
 def interval(middle: pd.Series, low: pd.Series, high: pd.Series, colour: str) -> dict:

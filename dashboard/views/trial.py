@@ -146,5 +146,7 @@ def _numbers(found: dict) -> None:
         for label, (key, form) in facts.items():
             if isinstance(found.get(key), int | float):
                 st.metric(label, form(found[key]), border=True)
-    with st.expander("All of it"):
-        st.json(found)
+    details = st.expander("All of it", key="diagnostics", on_change="rerun")
+    if details.open:
+        with details:
+            st.json(found)
