@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 NEEDED = ("DataFrame", "Selectbox", "Metric", "Radio")
 """Streamlit's elements of the first view; one that a later version calls otherwise is loaded when it is drawn."""
-_SCRIPTS = Path(streamlit.__file__).parent / "static" / "static" / "js"
+SCRIPTS = Path(streamlit.__file__).parent / "static" / "static" / "js"
 _IMPORTS = re.compile(r"""(?:from|import)\s*["']\./([\w.-]+\.js)["']""")
 
 
@@ -30,7 +30,7 @@ class Preload:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        links = (f"<./static/js/{name}>; rel=modulepreload" for name in scripts(_SCRIPTS, NEEDED))
+        links = (f"<./static/js/{name}>; rel=modulepreload" for name in scripts(SCRIPTS, NEEDED))
         self.header = (b"link", ", ".join(links).encode())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -11,7 +11,11 @@ from dashboard.labels import plain
 
 def chart(figure: go.Figure, key: str, alt: str) -> None:
     """A figure over the whole width; the camera in its corner saves a PNG, the button below an interactive page."""
-    picture = {"displaylogo": False, "toImageButtonOptions": {"filename": key, "scale": 2}}
+    picture = {
+        "displaylogo": False,
+        "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"],
+        "toImageButtonOptions": {"filename": key, "scale": 2},
+    }
     with st.container(gap=None):
         st.plotly_chart(figure, width="stretch", key=f"chart-{key}", config=picture, alt=alt)
         download("HTML", figure.to_html, f"{key}.html", "text/html", f"Keep this chart: {alt}")

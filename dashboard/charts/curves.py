@@ -47,7 +47,9 @@ def learning_curves(
     if metrics["epoch"].max() <= 12:
         figure.update_xaxes(dtick=1)  # no half epochs
     figure.update_layout(showlegend=len(trials) > 1)
-    return panels(figure, height).update_layout(legend_y=1 + 28 / (height - 142))  # above the titles, whatever the height
+    return panels(figure, height).update_layout(
+        legend_y=1 + 28 / (height - 142)
+    )  # above the titles, whatever the height
 
 
 def _curve(epochs: np.ndarray, values: np.ndarray, trial: dict, colour: str, legend: bool) -> go.Scatter:

@@ -11,7 +11,7 @@ from dashboard.selection import choose
 from dashboard.widgets import chart, nothing, table
 
 
-def show(study: dict, trials: pd.DataFrame) -> None:
+def show(url: str, study: dict, trials: pd.DataFrame) -> None:
     """The section of the page; `trials` are the chosen ones."""
     st.subheader("Beyond accuracy", anchor=False)
     written = sources.of_trials(study, trials)

@@ -18,7 +18,7 @@ FEW_USERS = 30
 """Below so many the interval, which takes means for normal, says little."""
 
 
-def show(study: dict, trials: pd.DataFrame) -> None:
+def show(url: str, study: dict, trials: pd.DataFrame) -> None:
     """The section of the page; `trials` are the chosen ones."""
     st.subheader("By slice of users", anchor=False)
     written = sources.of_trials(study, trials)
