@@ -27,7 +27,7 @@ def slices(parameters: pd.DataFrame, trials: pd.DataFrame, kinds: Mapping[str, K
     parameters, trials = parameters[known], trials[known]
     columns = min(_COLUMNS, len(parameters.columns))
     rows = -(-len(parameters.columns) // columns)
-    height = rows * _PANEL_HEIGHT + 90
+    height = rows * _PANEL_HEIGHT + 60
     figure = make_subplots(
         rows, columns, shared_yaxes=True, subplot_titles=list(parameters),
         vertical_spacing=66 / height, horizontal_spacing=0.03,

@@ -122,6 +122,9 @@ def test_parameters_stand_beside_the_published_ones_and_those_of_trial_0():
         "differs": [False, True],
     }  # fmt: skip
     assert parameters_table(trials, 1, {})["differs"].tolist() == [True, True]
+    assert parameters_table(trials, 1, {"moe_topk": 4})["differs"].tolist() == [True, False]
+    same = pd.DataFrame({"number": [0, 1], "params": [{"beta": 0.3, "moe_topk": 6}] * 2})
+    assert parameters_table(same, 1, {"beta": 0.2})["differs"].tolist() == [True, False], "trial 0 has no published one"
     assert list(parameters_table(trials, 0, {})) == ["parameter", "value"]
 
 
