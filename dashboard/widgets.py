@@ -29,6 +29,12 @@ def table(frame: pd.DataFrame, key: str, whole: pd.DataFrame | None = None, **se
         download("CSV", lambda: saved.to_csv(index=False), f"{key}.csv", "text/csv", "Keep this table")
 
 
+def number_formats(frame: pd.DataFrame, digits: int) -> dict[str, str]:
+    """By column of floats how it is written: with so many digits, and large numbers whole instead of as `1.6e+06`."""
+    floats = frame.select_dtypes("float")
+    return {name: "%.0f" if floats[name].max() >= 10**digits else f"%.{digits}g" for name in floats}
+
+
 def download(label: str, make: Callable[[], str], file_name: str, kind: str, help_text: str) -> None:
     """A small button; what it saves is made only when it is pressed."""
     st.download_button(

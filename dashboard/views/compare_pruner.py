@@ -14,7 +14,7 @@ from tuning import schema
 
 FEWEST = 3
 """Audited trials from which on they are said to say something."""
-SAFE, UNSAFE, UNKNOWN = "was safe", "was not safe", "cannot be told"
+SAFE, UNSAFE, UNKNOWN = "was safe", "was not safe", "cannot be judged"
 _LOOKS = {SAFE: st.success, UNSAFE: st.warning, UNKNOWN: st.info}
 
 
