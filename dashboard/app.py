@@ -15,7 +15,8 @@ if ROOT not in sys.path:  # Streamlit puts this folder on the path, not the one 
 import streamlit as st  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 
-from dashboard.preload import Preload  # noqa: E402
+from dashboard import preload  # noqa: E402
+from dashboard.headers import Headers, safety_of_page  # noqa: E402
 
 
 def warm_up() -> None:
@@ -32,4 +33,5 @@ async def warm(_: st.App) -> AsyncIterator[None]:
     yield
 
 
-app = st.App(Path(__file__).with_name("page.py"), lifespan=warm, middleware=[Middleware(Preload)])
+HEADERS = [*safety_of_page(), preload.header()]
+app = st.App(Path(__file__).with_name("page.py"), lifespan=warm, middleware=[Middleware(Headers, headers=HEADERS)])

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import streamlit
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 NEEDED = ("DataFrame", "Selectbox", "Metric", "Radio")
 """Streamlit's elements of the first view; one that a later version calls otherwise is loaded when it is drawn."""
@@ -25,21 +24,7 @@ def scripts(folder: Path, needed: tuple[str, ...]) -> list[str]:
     return [name for name in found if name not in page]
 
 
-class Preload:
-    """Adds a `Link` header (RFC 8288) with these scripts to the page, so that they come while it starts."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-        links = (f"<./static/js/{name}>; rel=modulepreload" for name in scripts(SCRIPTS, NEEDED))
-        self.header = (b"link", ", ".join(links).encode())
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on; only the page itself gets the header."""
-
-        async def with_links(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message = message | {"headers": [*message["headers"], self.header]}
-            await send(message)
-
-        is_page = scope["type"] == "http" and scope["path"] == "/"
-        await self.app(scope, receive, with_links if is_page else send)
+def header() -> tuple[str, str]:
+    """The `Link` header (RFC 8288) with these scripts."""
+    links = (f"<./static/js/{name}>; rel=modulepreload" for name in scripts(SCRIPTS, NEEDED))
+    return "link", ", ".join(links)

@@ -1,7 +1,5 @@
 """Scripts that are named with the page: those of its elements and what they import, which the page does not name."""
 
-import asyncio
-
 from dashboard import preload
 
 
@@ -23,22 +21,7 @@ def test_this_streamlit_has_these_elements_and_they_need_no_chart():
     assert set(preload.NEEDED) <= names and "PlotlyChart" not in names
 
 
-def headers_of(path: str) -> list[tuple[bytes, bytes]]:
-    sent = []
-
-    async def app(scope, receive, send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]})
-        await send({"type": "http.response.body", "body": b""})
-
-    async def send(message) -> None:
-        sent.append(message)
-
-    asyncio.run(preload.Preload(app)({"type": "http", "path": path}, None, send))
-    return sent[0]["headers"]
-
-
-def test_only_the_page_has_the_header():
-    assert headers_of("/_stcore/health") == [(b"a", b"b")]
-    (first, (name, value)) = headers_of("/")
-    assert first == (b"a", b"b") and name == b"link"
-    assert b"<./static/js/DataFrame." in value and value.count(b"rel=modulepreload") == value.count(b"<")
+def test_the_header_names_them_below_the_page():
+    name, value = preload.header()
+    assert name == "link" and "<./static/js/DataFrame." in value
+    assert value.count("rel=modulepreload") == value.count("<")
