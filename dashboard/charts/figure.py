@@ -11,8 +11,8 @@ HEIGHT = 360
 MANY_POINTS = 2500
 """Dots of a chart from which on WebGL draws them; where there is no graphics card, SVG is the faster one below."""
 
-PANELS_MARGIN = {"l": 72, "r": 10, "t": 56, "b": 52}
-"""Around panels; their names are in it, and a legend needs some more."""
+FIXED_MARGIN = {"l": 72, "r": 10, "t": 56, "b": 52}
+"""Around charts that `finish_once` finishes; room for a legend, or for names of panels, and for those of the axes."""
 
 
 def finish(figure: go.Figure, height: int = HEIGHT, margin: dict | None = None) -> go.Figure:
@@ -26,11 +26,11 @@ def finish(figure: go.Figure, height: int = HEIGHT, margin: dict | None = None) 
     return figure
 
 
-def panels(figure: go.Figure, height: int, top: int = PANELS_MARGIN["t"]) -> go.Figure:
-    """`finish` for many panels: fixed margins, since Plotly measures every axis else and draws all of it once more."""
+def finish_once(figure: go.Figure, height: int = HEIGHT, top: int = FIXED_MARGIN["t"]) -> go.Figure:
+    """`finish` for many marks or panels: where margins follow the axes, Plotly measures all and draws it once more."""
     figure.update_xaxes(automargin=False)
     figure.update_yaxes(automargin=False)
-    return finish(figure, height, PANELS_MARGIN | {"t": top})
+    return finish(figure, height, FIXED_MARGIN | {"t": top})
 
 
 def interval(middle: pd.Series, low: pd.Series, high: pd.Series, colour: str) -> dict:

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.charts.figure import SCALE, dots, panels, scatter
+from dashboard.charts.figure import SCALE, dots, finish_once, scatter
 from dashboard.space import Kind, order, words
 from tuning import schema
 
@@ -50,7 +50,7 @@ def slices(parameters: pd.DataFrame, trials: pd.DataFrame, kinds: Mapping[str, K
     figure.update_annotations(font_size=13)
     bar = {"title": {"text": "trial", "side": "right"}, "thickness": 12}
     figure.update_layout(coloraxis={"colorscale": list(SCALE), "colorbar": bar})
-    return panels(figure, height)
+    return finish_once(figure, height)
 
 
 def most_trials(parameters: int) -> int:
