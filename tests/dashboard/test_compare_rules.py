@@ -87,6 +87,10 @@ def test_a_value_at_zero_has_no_place_on_a_logarithmic_axis():
     assert space.kinds(SPEC, pd.DataFrame({"temperature": [0.0, 0.9]})) == {"temperature": "linear"}
 
 
+def test_all_panels_together_have_a_bounded_number_of_dots_and_each_has_some():
+    assert [slices.most_trials(parameters) for parameters in (1, 6, 12)] == [1800, 300, 150]
+
+
 def test_slices_have_a_panel_a_parameter_and_crosses_for_pruned_trials():
     frame = pd.DataFrame({"temperature": np.linspace(0.5, 1, 6), "hidden_size": [32, 64, 32, 64, 128, 64]})
     figure = slices.slices(frame, TRIALS, space.kinds(SPEC, frame), "ndcg@10")
@@ -102,10 +106,6 @@ def test_slices_have_a_panel_a_parameter_and_crosses_for_pruned_trials():
     ("low", "high", "expected"),
     [(0.5, 30, [0.5, 1, 2, 5, 10, 20]), (1e-4, 1e2, [10.0**n for n in range(-4, 3)]), (0.51, 0.99, [0.51, 0.99])],
 )
-def test_all_panels_together_have_a_bounded_number_of_dots_and_each_has_some():
-    assert [slices.most_trials(parameters) for parameters in (1, 6, 12)] == [1800, 300, 150]
-
-
 def test_a_logarithmic_axis_has_few_ticks(low, high, expected):
     assert slices.log_ticks(low, high) == pytest.approx(expected)
 
