@@ -13,7 +13,7 @@ from tuning import schema
 
 _PANEL_HEIGHT = 250
 _COLUMNS = 3
-MAX_DOTS, FEWEST_TRIALS = 1800, 150
+MAX_DOTS, FEWEST_TRIALS = 1200, 150
 """Dots of all panels together, which are what a browser takes its time for, and trials that are shown at least, where
 not all are asked for."""
 

@@ -88,7 +88,7 @@ def test_a_value_at_zero_has_no_place_on_a_logarithmic_axis():
 
 
 def test_all_panels_together_have_a_bounded_number_of_dots_and_each_has_some():
-    assert [slices.most_trials(parameters) for parameters in (1, 6, 12)] == [1800, 300, 150]
+    assert [slices.most_trials(parameters) for parameters in (1, 6, 12)] == [1200, 200, 150]
 
 
 def test_slices_have_a_panel_a_parameter_and_crosses_for_pruned_trials():
