@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import median
 
 import psutil
+from playwright.sync_api import Locator
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "dashboard")]
@@ -92,15 +93,23 @@ def _changes(visitor: Visitor) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "to compare", visitor.view("Compare").click
     yield "without pruned trials", visitor.page.get_by_role("button", name="Remove PRUNED").click
     for section in ("Curves", "Parameters", "Slices", "Contour", "Pruner", "Difference", "Overview"):
-        button = visitor.page.get_by_test_id("stButtonGroup").locator("button").filter(has_text=section)
-        yield f"compare: {section.lower()}", button.click
+        yield f"compare: {section.lower()}", _section(visitor, section).click
     yield "to a small study", visitor.option("Study", "small-07").click
     yield "to the large study", visitor.option("Study", LARGE).click
     yield "to a trial", visitor.view("Trial").click
     yield "another trial", visitor.option("Trial", "trial 150").click
+    yield "to the evaluation", visitor.view("Evaluation").click
+    visitor.open(study=LARGE, view="evaluation", trials="0,1")  # those with results by user
+    yield "evaluation: slices of users", _section(visitor, "Slices of users").click
+    yield "evaluation: slices by time gap", visitor.option("Slices", "Last time gap").click
     yield "to the users", visitor.view("Users").click
     yield "another user", visitor.option("User", f"A{7:013d}").click
     yield "to the studies", visitor.view("Studies").click
+
+
+def _section(visitor: Visitor, name: str) -> Locator:
+    """What switches to a section of the view."""
+    return visitor.page.get_by_test_id("stButtonGroup").locator("button").filter(has_text=name)
 
 
 def _take(visitor: Visitor, server: Server, act: Callable[[], object]) -> dict[str, float]:

@@ -48,7 +48,8 @@ def _study(
     facts = {"study_name": name, "dataset": "made-up", "objective": OBJECTIVE, "direction": "maximize"}
     facts |= {"mask_seen": False, "trials_asked": trials, "data_fingerprint": "f00d", "git_sha": "0123456789ab"}
     facts |= {"storage_path": str(folder / "results"), "dataset_folder": str(folder / "dataset")}
-    facts |= {"spec_json": json.dumps({"space": space, "config": {}, "versions": {}}), "created_at": now() - ago}
+    spec = {"settings": {"space": space}, "config": {}, "versions": {}}
+    facts |= {"spec_json": json.dumps(spec), "created_at": now() - ago}
     created = facts.pop("created_at")
     store.create_study(facts)
     store.update_study(name, created_at=created, ended_at=created + timedelta(hours=20))

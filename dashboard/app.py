@@ -13,6 +13,10 @@ if ROOT not in sys.path:  # Streamlit puts this folder on the path, not the one 
     sys.path.insert(0, ROOT)
 
 import streamlit as st  # noqa: E402
+from starlette.middleware import Middleware  # noqa: E402
+
+from dashboard import preload  # noqa: E402
+from dashboard.headers import Headers, safety_of_page  # noqa: E402
 
 
 def warm_up() -> None:
@@ -29,4 +33,5 @@ async def warm(_: st.App) -> AsyncIterator[None]:
     yield
 
 
-app = st.App(Path(__file__).with_name("page.py"), lifespan=warm)
+HEADERS = [*safety_of_page(), preload.header()]
+app = st.App(Path(__file__).with_name("page.py"), lifespan=warm, middleware=[Middleware(Headers, headers=HEADERS)])

@@ -5,11 +5,11 @@ from importlib import import_module
 
 import streamlit as st
 
-from dashboard import data
+from dashboard import commands, data
 from dashboard.labels import plain
 from dashboard.selection import choose, ignored
 from dashboard.widgets import nothing
-from tuning.connection import has_password, url_to_type
+from tuning.connection import OlderStoreError, has_password, url_to_type
 from tuning.store import DEFAULT_URL, StoreError
 
 # Their modules, imported when they are first shown: the page opens a quarter of a second sooner.
@@ -29,6 +29,10 @@ def main() -> None:
             _page(url, names)
         else:
             nothing("The store has no studies yet.", "Start one: python tuning/search.py --dataset demo")
+    except OlderStoreError as error:
+        st.error(plain(error), icon=":material/database_off:")
+        st.write("This page only reads. Once no search writes to it any more, this takes the store forward:")
+        st.code(commands.of_store("studies.py", url, "list"), language="shell", wrap_lines=True)
     except StoreError as error:
         st.error(plain(error), icon=":material/database_off:")
         st.write("Start a search, or name the store of one:")

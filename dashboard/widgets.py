@@ -11,7 +11,11 @@ from dashboard.labels import plain
 
 def chart(figure: go.Figure, key: str, alt: str) -> None:
     """A figure over the whole width; the camera in its corner saves a PNG, the button below an interactive page."""
-    picture = {"displaylogo": False, "toImageButtonOptions": {"filename": key, "scale": 2}}
+    picture = {
+        "displaylogo": False,
+        "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"],
+        "toImageButtonOptions": {"filename": key, "scale": 2},
+    }
     with st.container(gap=None):
         st.plotly_chart(figure, width="stretch", key=f"chart-{key}", config=picture, alt=alt)
         download("HTML", figure.to_html, f"{key}.html", "text/html", f"Keep this chart: {alt}")
@@ -23,6 +27,12 @@ def table(frame: pd.DataFrame, key: str, whole: pd.DataFrame | None = None, **se
     with st.container(gap=None):
         st.dataframe(frame, width="stretch", hide_index=True, placeholder="–", key=f"table-{key}", **settings)
         download("CSV", lambda: saved.to_csv(index=False), f"{key}.csv", "text/csv", "Keep this table")
+
+
+def number_formats(frame: pd.DataFrame, digits: int) -> dict[str, str]:
+    """By column of floats how it is written: with so many digits, and large numbers whole instead of as `1.6e+06`."""
+    floats = frame.select_dtypes("float")
+    return {name: "%.0f" if floats[name].max() >= 10**digits else f"%.{digits}g" for name in floats}
 
 
 def download(label: str, make: Callable[[], str], file_name: str, kind: str, help_text: str) -> None:

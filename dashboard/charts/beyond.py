@@ -19,7 +19,7 @@ def against_accuracy(points: pd.DataFrame, measure: str, accuracy: str, colours:
     figure = go.Figure()
     for row in points.itertuples():
         figure.add_scatter(
-            x=[row.value], y=[row.accuracy], mode="markers+text", text=[str(row.trial)], textposition="top center",
+            x=[row.value], y=[row.accuracy], mode="markers+text", text=[str(row.trial)], textposition="middle right",
             name=f"trial {row.trial}", marker={"size": 12, "color": colours[row.trial]},
             hovertemplate=f"trial {row.trial}<br>%{{x:.4f}} {measure}<br>%{{y:.5f}} {accuracy}<extra></extra>",
         )  # fmt: skip

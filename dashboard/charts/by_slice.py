@@ -6,6 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard.charts.figure import finish
+from dashboard.labels import PALETTE
 
 
 def by_slice(means: pd.DataFrame, label: str, names: Mapping[int, str], colours: Mapping[int, str]) -> go.Figure:
@@ -25,7 +26,8 @@ def by_slice(means: pd.DataFrame, label: str, names: Mapping[int, str], colours:
             y=rows["mean"], text=["▼" if worst else "" for worst in rows["worst"]],
             textposition="inside", insidetextanchor="start", textangle=0,
             name=names[number], marker_color=colours[number],
-            error_y={"type": "data", "array": rows["margin"], "thickness": 1, "width": 3},
+            error_y={"type": "data", "array": rows["margin"], "thickness": 1.5, "width": 3,
+                     "color": PALETTE[7]},
             hovertemplate=f"{names[number]}, %{{x}}<br>%{{y:.4f}} ± %{{error_y.array:.4f}}<extra></extra>",
         )  # fmt: skip
     figure.update_layout(barmode="group", bargap=0.3)

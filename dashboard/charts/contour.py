@@ -13,6 +13,8 @@ from tuning import schema
 
 FEWEST_POINTS = 12
 """Different places from which on a surface is drawn: fewer would show the interpolation and not the search."""
+MAX_DOTS = 600
+"""Trials that have a dot, where not all are asked for; the surface is of all."""
 _STEPS = 48
 _REACH = 0.3
 """Scott's rule for points that are spread evenly over an axis of length 1: so far a point speaks, over n^(1/6)."""
@@ -68,11 +70,19 @@ def surface(x: Parameter, y: Parameter, values: pd.Series) -> np.ndarray | None:
 
 
 def contour(
-    parameters: pd.DataFrame, trials: pd.DataFrame, kinds: dict[str, Kind], label: str, direction: str
+    parameters: pd.DataFrame,
+    trials: pd.DataFrame,
+    kinds: dict[str, Kind],
+    label: str,
+    direction: str,
+    shown: pd.Index | None = None,
 ) -> tuple[go.Figure, bool]:
     """The first two columns of `parameters` against the value, and whether there is a surface.
 
     The surface is of COMPLETE trials alone: the value of a pruned one is that of an early epoch. It has its dot.
+
+    Args:
+        shown: which trials have a dot, all by default. The surface is of all.
     """
     known = trials["value"].notna() & parameters.notna().all(axis=1)
     parameters, trials = parameters[known], trials[known]
@@ -94,7 +104,8 @@ def contour(
         figure.update_traces(ncontours=16, line_width=0.5, selector={"type": "contour"})
     bar = {"title": {"text": label, "side": "right"}, "thickness": 12}
     shade = {"cmin": low, "cmax": high, "colorscale": scale, "colorbar": bar, "showscale": True}
-    _dots(figure, parameters, trials, kinds, shade)
+    shown = trials.index if shown is None else trials.index.intersection(shown)
+    _dots(figure, parameters.loc[shown], trials.loc[shown], kinds, shade)
     for update, name in ((figure.update_xaxes, x_name), (figure.update_yaxes, y_name)):
         update(title=name, **axis(parameters[name], kinds[name]))
     return finish(figure, 560), grid is not None

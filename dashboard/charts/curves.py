@@ -7,10 +7,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.charts.figure import finish
+from dashboard.charts.figure import FIXED_MARGIN, finish_once
 from dashboard.labels import STATE_SYMBOLS, metric_label
 
-_PANEL_HEIGHT = 270
+_PANEL_HEIGHT, _LEGEND_HEIGHT = 270, 34
 
 
 def learning_curves(
@@ -19,7 +19,8 @@ def learning_curves(
     """One panel a metric, one line a trial in its colour; a star at the best epoch, a cross where one was pruned."""
     columns = min(2, len(keys))
     rows = -(-len(keys) // columns)
-    height = rows * _PANEL_HEIGHT + 90
+    top = FIXED_MARGIN["t"] + _LEGEND_HEIGHT * (len(trials) > 1)
+    height = rows * _PANEL_HEIGHT + top
     figure = make_subplots(
         rows, columns, subplot_titles=[metric_label(key, mask_seen) for key in keys],
         vertical_spacing=70 / height, horizontal_spacing=0.09,
@@ -47,8 +48,8 @@ def learning_curves(
     if metrics["epoch"].max() <= 12:
         figure.update_xaxes(dtick=1)  # no half epochs
     figure.update_layout(showlegend=len(trials) > 1)
-    figure = finish(figure, height, margin={"l": 10, "r": 10, "t": 90, "b": 10})
-    return figure.update_layout(legend_y=1 + 28 / (height - 100))  # above the titles, whatever the height
+    above_titles = 28 / (height - top - FIXED_MARGIN["b"])
+    return finish_once(figure, height, top).update_layout(legend_y=1 + above_titles)
 
 
 def _curve(epochs: np.ndarray, values: np.ndarray, trial: dict, colour: str, legend: bool) -> go.Scatter:

@@ -41,6 +41,7 @@ def by_cutoff(relative: pd.DataFrame, name: str, label: str, colours: Mapping[in
         )  # fmt: skip
     figure.update_xaxes(title="cutoff k", type="category")
     figure.update_yaxes(ticksuffix=" %", tickformat="+.1f", zeroline=True)
-    figure.update_layout(title={"text": label, "font": {"size": 13}})
-    finish(figure, 340)
+    what, _, mode = label.partition(" · ")  # two lines, as the chart is narrow and its buttons stand to the right
+    figure.update_layout(title={"text": what, "subtitle": {"text": mode, "font": {"size": 12}}, "font": {"size": 13}})
+    finish(figure, 340, {"l": 10, "r": 10, "t": 64, "b": 10})
     return figure.update_layout(legend={"yanchor": "top", "y": -0.28})

@@ -11,6 +11,9 @@ HEIGHT = 360
 MANY_POINTS = 2500
 """Dots of a chart from which on WebGL draws them; where there is no graphics card, SVG is the faster one below."""
 
+FIXED_MARGIN = {"l": 72, "r": 10, "t": 56, "b": 52}
+"""Around charts that `finish_once` finishes; room for a legend, or for names of panels, and for those of the axes."""
+
 
 def finish(figure: go.Figure, height: int = HEIGHT, margin: dict | None = None) -> go.Figure:
     """Give a figure its height in pixels, margins and a legend above it."""
@@ -21,6 +24,13 @@ def finish(figure: go.Figure, height: int = HEIGHT, margin: dict | None = None) 
         uirevision="keep",  # zoom and hidden lines outlive a refresh
     )
     return figure
+
+
+def finish_once(figure: go.Figure, height: int = HEIGHT, top: int = FIXED_MARGIN["t"]) -> go.Figure:
+    """`finish` for many marks or panels: where margins follow the axes, Plotly measures all and draws it once more."""
+    figure.update_xaxes(automargin=False)
+    figure.update_yaxes(automargin=False)
+    return finish(figure, height, FIXED_MARGIN | {"t": top})
 
 
 def interval(middle: pd.Series, low: pd.Series, high: pd.Series, colour: str) -> dict:

@@ -3,12 +3,12 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts.figure import dots, finish, scatter
+from dashboard.charts.figure import dots, finish_once, scatter
 from dashboard.labels import STATE_COLOURS, STATE_SYMBOLS
 from dashboard.sampling import best_and_spread, evenly
 from tuning import schema
 
-MAX_MARKS, MAX_FAILED = 600, 100
+MAX_MARKS, MAX_FAILED = 400, 60
 """Marks of trials with a value and of those without, where not all are asked for."""
 
 AUDITED, RETRIED, NO_VALUE = "COMPLETE, audited", "retried", "FAIL, no value"
@@ -56,7 +56,7 @@ def optimisation_history(trials: pd.DataFrame, direction: str, label: str, marke
         figure.update_layout(yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True})
     figure.update_xaxes(title="trial")
     figure.update_yaxes(title=label, selector={"overlaying": None})
-    return finish(figure)
+    return finish_once(figure)
 
 
 def corners(best: pd.DataFrame) -> pd.DataFrame:

@@ -44,14 +44,17 @@ def pareto(
             )
         )  # fmt: skip
     if joined and len(front) > 1:
-        line = points.loc[list(front)].sort_values(x)
-        figure.add_scatter(
-            x=line[x], y=line[y], mode="lines", hoverinfo="skip", showlegend=False,
-            line={"color": PALETTE[5], "width": 1.5, "dash": "dot"},
-        )  # fmt: skip
+        figure.add_trace(_line(points.loc[list(front)].sort_values(x), x, y))
     figure.update_xaxes(title=labels[x])
     figure.update_yaxes(title=labels[y])
     if more:
         bar = {"title": {"text": labels[more[0]], "side": "right"}, "thickness": 12}
         figure.update_layout(coloraxis={"colorscale": list(SCALE), "colorbar": bar})
     return finish(figure, 460)
+
+
+def _line(front: pd.DataFrame, x: str, y: str) -> go.Scatter:
+    return go.Scatter(
+        x=front[x], y=front[y], mode="lines", hoverinfo="skip", showlegend=False,
+        line={"color": PALETTE[5], "width": 1.5, "dash": "dot"},
+    )  # fmt: skip

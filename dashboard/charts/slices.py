@@ -7,14 +7,15 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.charts.figure import SCALE, dots, finish, scatter
+from dashboard.charts.figure import SCALE, dots, finish_once, scatter
 from dashboard.space import Kind, order, words
 from tuning import schema
 
 _PANEL_HEIGHT = 250
 _COLUMNS = 3
-MAX_TRIALS = 600
-"""Dots of a panel, where not all are asked for."""
+MAX_DOTS, FEWEST_TRIALS = 1200, 150
+"""Dots of all panels together, which are what a browser takes its time for, and trials that are shown at least, where
+not all are asked for."""
 
 
 def slices(parameters: pd.DataFrame, trials: pd.DataFrame, kinds: Mapping[str, Kind], label: str) -> go.Figure:
@@ -26,7 +27,7 @@ def slices(parameters: pd.DataFrame, trials: pd.DataFrame, kinds: Mapping[str, K
     parameters, trials = parameters[known], trials[known]
     columns = min(_COLUMNS, len(parameters.columns))
     rows = -(-len(parameters.columns) // columns)
-    height = rows * _PANEL_HEIGHT + 90
+    height = rows * _PANEL_HEIGHT + 60
     figure = make_subplots(
         rows, columns, shared_yaxes=True, subplot_titles=list(parameters),
         vertical_spacing=66 / height, horizontal_spacing=0.03,
@@ -49,7 +50,12 @@ def slices(parameters: pd.DataFrame, trials: pd.DataFrame, kinds: Mapping[str, K
     figure.update_annotations(font_size=13)
     bar = {"title": {"text": "trial", "side": "right"}, "thickness": 12}
     figure.update_layout(coloraxis={"colorscale": list(SCALE), "colorbar": bar})
-    return finish(figure, height)
+    return finish_once(figure, height)
+
+
+def most_trials(parameters: int) -> int:
+    """How many trials are shown in the panels of so many parameters, where not all are asked for."""
+    return max(FEWEST_TRIALS, MAX_DOTS // parameters)
 
 
 def symbols(trials: pd.DataFrame) -> list[str]:

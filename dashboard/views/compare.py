@@ -1,25 +1,21 @@
 """The trials of a study beside each other, in sections of which only the chosen one is computed."""
 
-from collections.abc import Callable
-
 import streamlit as st
 
 from dashboard import data
-from dashboard.selection import choose
+from dashboard.sections import Section, choose_section
 from dashboard.views import compare_difference, compare_pareto, compare_pruner, compare_space, compare_trials
 from dashboard.widgets import nothing
 
-Section = Callable[[str, dict], None]
-
-_SECTIONS: dict[str, tuple[str, Section]] = {
-    "overview": ("table_chart", compare_trials.overview),
-    "curves": ("show_chart", compare_trials.learning_curves),
-    "parameters": ("tune", compare_space.parameters),
-    "slices": ("scatter_plot", compare_space.slices),
-    "contour": ("landscape", compare_space.contour),
-    "pareto": ("balance", compare_pareto.show),
-    "pruner": ("content_cut", compare_pruner.show),
-    "difference": ("difference", compare_difference.show),
+_SECTIONS = {
+    "overview": Section("Overview", "table_chart", compare_trials.overview),
+    "curves": Section("Curves", "show_chart", compare_trials.learning_curves),
+    "parameters": Section("Parameters", "tune", compare_space.parameters),
+    "slices": Section("Slices", "scatter_plot", compare_space.slices),
+    "contour": Section("Contour", "landscape", compare_space.contour),
+    "pareto": Section("Pareto", "balance", compare_pareto.show),
+    "pruner": Section("Pruner", "content_cut", compare_pruner.show),
+    "difference": Section("Difference", "difference", compare_difference.show),
 }
 
 
@@ -37,9 +33,5 @@ def _view(url: str, study_name: str, every: float | None) -> None:
         nothing("This study has no trials yet.", "They appear here as the search starts them.")
         return
     several = len(data.objectives(url, study_name)) > 1
-    sections = [name for name in _SECTIONS if several or name != "pareto"]
-    section = choose(
-        st.segmented_control, "Section", "section", sections, "overview", required=True, label_visibility="collapsed",
-        format_func=lambda name: f":material/{_SECTIONS[name][0]}: {name.capitalize()}",
-    )  # fmt: skip
-    _SECTIONS[section][1](url, study)
+    offered = [name for name in _SECTIONS if several or name != "pareto"]
+    choose_section("section", _SECTIONS, offered).show(url, study)

@@ -8,7 +8,7 @@ from dashboard.charts import objectives as charts
 from dashboard.labels import objective_label, plain
 from dashboard.pareto import front, points
 from dashboard.selection import choose
-from dashboard.widgets import chart, nothing, table
+from dashboard.widgets import chart, nothing, number_formats, table
 
 
 def show(url: str, study: dict) -> None:
@@ -33,7 +33,7 @@ def show(url: str, study: dict) -> None:
         "not cost what they would."
     )
     frame = front_table(found, best, labels, data.trials(url, study["study_name"]))
-    formats = {name: st.column_config.NumberColumn(format="%.5g") for name in frame.select_dtypes("float").columns}
+    formats = {name: st.column_config.NumberColumn(format=form) for name, form in number_formats(frame, 5).items()}
     table(frame, "pareto-front", height="content", column_config=formats)
 
 

@@ -14,7 +14,7 @@ from tuning import schema
 
 FEWEST = 3
 """Audited trials from which on they are said to say something."""
-SAFE, UNSAFE, UNKNOWN = "was safe", "was not safe", "cannot be told"
+SAFE, UNSAFE, UNKNOWN = "was safe", "was not safe", "cannot be judged"
 _LOOKS = {SAFE: st.success, UNSAFE: st.warning, UNKNOWN: st.info}
 
 
@@ -24,14 +24,15 @@ def show(url: str, study: dict) -> None:
     found = data.pruner_audit(url, study["study_name"])
     verdicts = given_up(trials)
     if _pruner(study["spec"]) == "none" and verdicts.empty:
-        nothing("This search has no pruner.", "Every trial went to its end; `--pruner asha` stops early.")
+        nothing("This search has no pruner.", "Every trial went to its end; --pruner asha stops early.")
         return
     label = metric_label(study["objective"], study["mask_seen"])
     if rule := racing_rule(study["spec"], label):
         st.caption(plain(rule))
     audited = audited_table(trials, label, study["direction"])
     if found.empty:
-        so_far = f"it gave up {_count(len(verdicts))}, and {len(audited)} of them went on all the same, to audit it."
+        many = len(audited) or "none"
+        so_far = f"it gave up {_count(len(verdicts))}, and {many} of them went on all the same, to audit it."
         nothing(f"There is no audit of this search's pruner; {so_far}", "A search computes it when it ends.")
     else:
         whole = found[found["epoch"] == 0].set_index("name")["value"].to_dict()
@@ -40,7 +41,7 @@ def show(url: str, study: dict) -> None:
         _rungs(rung_table(found))
     st.subheader("Audited trials", anchor=False)
     if audited.empty:
-        nothing("No trial was audited.", "`--audit-share 0.05` finishes some of those that the pruner gives up.")
+        nothing("No trial was audited.", "--audit-share 0.05 finishes some of those that the pruner gives up.")
         return
     table(audited, "audited", height="content", column_config={
         label: st.column_config.NumberColumn(format="%.5f", help="At the trial's best epoch, after the verdict too"),

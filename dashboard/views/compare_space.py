@@ -50,9 +50,7 @@ def slices(url: str, study: dict) -> None:
     if not wanted:
         nothing("No parameter is chosen.", "Choose some to see the value against them.")
         return
-    shown = trials.index
-    if not all_trials(len(trials), panels.MAX_TRIALS):
-        shown = best_and_spread(trials["value"], panels.MAX_TRIALS, study["direction"])
+    shown = _shown(trials, panels.most_trials(len(wanted)), study["direction"])
     kinds = space.kinds(study["spec"], frame)
     chart(panels.slices(frame.loc[shown, wanted], trials.loc[shown], kinds, label), "slices", f"{label} by parameter")
     st.caption(
@@ -77,13 +75,14 @@ def contour(url: str, study: dict) -> None:
         y = choose(st.selectbox, "Upwards", "contour_y", others, others[0])
     label = metric_label(study["objective"], study["mask_seen"])
     kinds = space.kinds(study["spec"], frame)
-    figure, has_surface = contours.contour(frame[[x, y]], trials, kinds, label, study["direction"])
+    shown = _shown(trials, contours.MAX_DOTS, study["direction"])
+    figure, has_surface = contours.contour(frame[[x, y]], trials, kinds, label, study["direction"], shown)
     chart(figure, "contour", f"{label} over {x} and {y}")
     if has_surface:
         st.caption(
             "Surface: the mean of the complete trials around each place, blank where none is near. It takes these two "
-            "parameters alone and averages over the others, so it shows where to look and not what will come. Discs "
-            "are trials, crosses pruned ones, with the value of an early epoch."
+            "parameters alone and averages over the others, so it shows where to look and not what will come. Dots: "
+            f"{sentence(len(shown), len(trials))}. Crosses are pruned ones, with the value of an early epoch."
         )
     else:
         nothing(
@@ -91,6 +90,11 @@ def contour(url: str, study: dict) -> None:
             "only the trials are shown.",
             "A surface between so few would be made up.",
         )
+
+
+def _shown(trials: pd.DataFrame, limit: int, direction: str) -> pd.Index:
+    """The trials that get a dot: all where they are few or asked for, else the best and a sample of the rest."""
+    return trials.index if all_trials(len(trials), limit) else best_and_spread(trials["value"], limit, direction)
 
 
 def _varied(url: str, study: dict) -> tuple[pd.DataFrame, pd.DataFrame]:

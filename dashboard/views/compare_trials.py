@@ -8,7 +8,7 @@ from dashboard.charts import curves, history
 from dashboard.labels import MAX_CHOSEN, metric_label, objective_label, trial_colours
 from dashboard.sampling import sentence
 from dashboard.selection import choose_several, switch
-from dashboard.widgets import chart, nothing, table
+from dashboard.widgets import chart, nothing, number_formats, table
 from tuning import schema
 
 MAX_PANELS = 8
@@ -79,7 +79,7 @@ def _table(frame: pd.DataFrame, label: str, parameters: list[str], first: list[s
     every = len(parameters) <= FIRST_PARAMETERS or switch("All parameters", "columns")
     hidden = [] if every else [name for name in parameters if name not in first]
     number = st.column_config.NumberColumn
-    columns = {name: number(format="%.4g") for name in frame.select_dtypes("float").columns}
+    columns = {name: number(format=form) for name, form in number_formats(frame, 4).items()}
     columns |= {
         "reason": st.column_config.TextColumn(width=110, help="Why the trial failed or was stopped"),
         "trial": number(pinned=True, width="small"),

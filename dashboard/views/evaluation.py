@@ -1,15 +1,25 @@
-"""How good the chosen trials are, and for whom: metrics at every cutoff, a measure by slice, ties, an ablation."""
+"""How good the trials are, and for whom, in sections of which only the chosen one is computed."""
+
+from collections.abc import Callable
 
 import pandas as pd
 import streamlit as st
 
 from dashboard import data
-from dashboard.charts import cutoffs
 from dashboard.files import UnreadableFile
-from dashboard.labels import MAX_CHOSEN, metric_label, plain, seen_mode, trial_colours
+from dashboard.labels import MAX_CHOSEN, plain
+from dashboard.sections import Section, choose_section
 from dashboard.selection import choose_several
-from dashboard.views import evaluation_ablation, evaluation_beyond, evaluation_slices, evaluation_ties
-from dashboard.widgets import chart, nothing, table
+from dashboard.views import (
+    evaluation_ablation,
+    evaluation_beyond,
+    evaluation_cutoffs,
+    evaluation_slices,
+    evaluation_ties,
+)
+from dashboard.widgets import nothing
+
+Show = Callable[[str, dict, pd.DataFrame], None]
 
 
 def show(url: str, study_name: str) -> None:
@@ -20,64 +30,34 @@ def show(url: str, study_name: str) -> None:
 
 def _view(url: str, study_name: str) -> None:
     study, trials = data.study(url, study_name), data.trials(url, study_name)
-    with_best = trials[trials["best_epoch"].notna()]
-    if with_best.empty:
+    if trials["best_epoch"].isna().all():
         nothing("No trial of this study has been evaluated yet.", "The first validated epoch shows up here.")
         return
-    options = with_best["number"].tolist()
-    best = data.best_trials(with_best, study["direction"], 4)
-    chosen = choose_several("Trials", "trials", options, best, MAX_CHOSEN, format_func=lambda n: f"trial {n}")
-    if not chosen:
-        nothing("No trial is chosen.", "Choose some to see their metrics.")
-        return
-    rows = data.with_numbers(with_best, chosen)
-    values = at_best_epoch(data.metrics(url, tuple(rows["trial_id"])), rows)
-    if values.empty:
-        nothing("These trials have no metrics with a cutoff.", "Their configuration names the metrics and cutoffs.")
-    else:
-        _cutoffs(study, values, chosen)
     try:
-        evaluation_slices.show(study, rows)
-        evaluation_beyond.show(study, rows)
+        choose_section("aspect", _SECTIONS, list(_SECTIONS)).show(url, study, trials)
     except UnreadableFile as error:
         st.warning(plain(error))
-    evaluation_ties.show(url, study, trials)
-    evaluation_ablation.show(url, study)
 
 
-def at_best_epoch(metrics: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
-    """Validation metrics of each trial's best epoch: trial, key, name, cutoff, value; in the order of the trials."""
-    rows = trials[["trial_id", "number", "best_epoch"]].rename(columns={"number": "trial"})
-    joined = rows.merge(metrics, on="trial_id")
-    found = joined[(joined["epoch"] == joined["best_epoch"]) & joined["key"].str.startswith("valid/")]
-    parts = found["key"].str.extract(r"^valid/(?P<name>.+)@(?P<cutoff>\d+)$")
-    found = found.assign(name=parts["name"], cutoff=parts["cutoff"].astype(float)).dropna(subset=["cutoff"])
-    return found.astype({"cutoff": int})[["trial", "key", "name", "cutoff", "value"]].reset_index(drop=True)
+def _of_chosen(section: Show) -> Show:
+    """A section of chosen trials, with the choice above it."""
+
+    def show(url: str, study: dict, trials: pd.DataFrame) -> None:
+        with_best = trials[trials["best_epoch"].notna()]
+        options, best = with_best["number"].tolist(), data.best_trials(with_best, study["direction"], 4)
+        chosen = choose_several("Trials", "trials", options, best, MAX_CHOSEN, format_func=lambda n: f"trial {n}")
+        if chosen:
+            section(url, study, data.with_numbers(with_best, chosen))
+        else:
+            nothing("No trial is chosen.", "Choose some to see their metrics.")
+
+    return show
 
 
-def cutoffs_table(values: pd.DataFrame) -> pd.DataFrame:
-    """One row a trial, one column a metric and cutoff."""
-    ordered = values.sort_values(["name", "cutoff"])
-    wide = values.pivot(index="trial", columns="key", values="value").reindex(values["trial"].unique())
-    wide = wide[list(dict.fromkeys(ordered["key"]))].rename(columns=lambda key: key.removeprefix("valid/"))
-    return wide.rename_axis(columns=None).reset_index()
-
-
-def _cutoffs(study: dict, values: pd.DataFrame, chosen: list[int]) -> None:
-    st.subheader("Metrics at every cutoff", anchor=False)
-    frame = cutoffs_table(values)
-    columns = {name: st.column_config.NumberColumn(format="%.5f") for name in frame.columns[1:]}
-    table(frame, "cutoffs", column_config=columns)
-    mode = seen_mode(study["mask_seen"])
-    words = f"Validation split, {mode}, each trial at its best epoch."
-    st.caption(plain(f"{words} Each trial is one seed: small differences may be chance."))
-    st.markdown(f"Difference to trial {chosen[0]}, the first chosen")
-    relative = cutoffs.relative_to(values, chosen[0])
-    names = sorted(
-        name for name in values["name"].unique() if values.loc[values["name"] == name, "cutoff"].nunique() > 1
-    )
-    for column, name in zip(st.columns(len(names), gap="medium"), names, strict=True):
-        with column:
-            label = metric_label(f"valid/{name}@k", study["mask_seen"])
-            figure = cutoffs.by_cutoff(relative, name, label, trial_colours(chosen))
-            chart(figure, f"cutoffs-{name}", f"{label} of the chosen trials by cutoff, against trial {chosen[0]}")
+_SECTIONS = {
+    "cutoffs": Section("Cutoffs", "format_list_numbered", _of_chosen(evaluation_cutoffs.show)),
+    "slices": Section("Slices of users", "groups", _of_chosen(evaluation_slices.show)),
+    "beyond": Section("Beyond accuracy", "diversity_2", _of_chosen(evaluation_beyond.show)),
+    "ties": Section("Ties", "balance", evaluation_ties.show),
+    "ablation": Section("What earns its place", "extension", evaluation_ablation.show),
+}

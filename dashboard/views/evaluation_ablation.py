@@ -14,7 +14,7 @@ _SIGNED = st.column_config.NumberColumn(format="%+.5f")
 _PLAIN = st.column_config.NumberColumn(format="%.5f")
 
 
-def show(url: str, study: dict) -> None:
+def show(url: str, study: dict, trials: pd.DataFrame) -> None:
     """The section of the page."""
     st.subheader("Ablation", anchor=False, help="The configuration trained again without each part, on the same seeds")
     found = data.findings(url, study["study_name"], "ablation")

@@ -11,7 +11,7 @@ from dashboard.selection import choose
 from dashboard.widgets import chart, nothing, table
 
 
-def show(study: dict, trials: pd.DataFrame) -> None:
+def show(url: str, study: dict, trials: pd.DataFrame) -> None:
     """The section of the page; `trials` are the chosen ones."""
     st.subheader("Beyond accuracy", anchor=False)
     written = sources.of_trials(study, trials)
@@ -29,10 +29,10 @@ def show(study: dict, trials: pd.DataFrame) -> None:
     if missing := [str(number) for number in trials["number"] if number not in found]:
         words += f" Written by an older version, or not at all: trial {', '.join(missing)}."
     st.caption(plain(words))
-    names = [name for name in MEASURES if name in set(values["measure"])]
-    name = choose(
-        st.selectbox, "Against accuracy", "beyond", names, names[0], format_func=lambda one: MEASURES[one].title
-    )
+    differ = values.groupby("measure")["value"].nunique()
+    names = [name for name in MEASURES if name in differ]
+    first = next((name for name in names if differ[name] > 1), names[0])  # a chart of one that does not says little
+    name = choose(st.selectbox, "Against accuracy", "beyond", names, first, format_func=lambda one: MEASURES[one].title)
     accuracy = trials[["number", "value"]].rename(columns={"number": "trial", "value": "accuracy"})
     rows = values[values["measure"] == name].merge(accuracy, on="trial").dropna()
     label = objective_label(study["objective"], study["mask_seen"])

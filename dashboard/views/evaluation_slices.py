@@ -18,7 +18,12 @@ FEW_USERS = 30
 """Below so many the interval, which takes means for normal, says little."""
 
 
-def show(study: dict, trials: pd.DataFrame) -> None:
+MOST_ROWS = 16
+"""Of a table that is shown whole; of more the rest is scrolled to."""
+_MARGIN = "± (95 %)"
+
+
+def show(url: str, study: dict, trials: pd.DataFrame) -> None:
     """The section of the page; `trials` are the chosen ones."""
     st.subheader("By slice of users", anchor=False)
     written = sources.of_trials(study, trials)
@@ -44,7 +49,9 @@ def show(study: dict, trials: pd.DataFrame) -> None:
     means["worst"] = is_worst(means, {number: _enough(study, len(users[number])) for number in shown})
     names = {number: written[number].name for number in shown}
     chart(by_slice(means, label, names, trial_colours(shown)), "by-slice", f"{label} by {title.lower()}")
-    table(means.rename(columns={"mean": label, "margin": "± (95 %)"}), "by-slice", height="content")
+    shown_means = means.rename(columns={"mean": label, "margin": _MARGIN})
+    height = {"height": "content"} if len(means) <= MOST_ROWS else {}
+    table(shown_means, "by-slice", column_config=_formats(label), **height)
     few = means[means["users"] < FEW_USERS]["slice"].unique()
     words = "Mean over the users of a slice with a 95 % interval over users; it says nothing about other seeds."
     words += " ▼ is the worst of these slices that has enough users."
@@ -103,6 +110,10 @@ def is_worst(means: pd.DataFrame, enough: Mapping[int, int]) -> pd.Series:
     return pd.Series(means.index.isin(fit.groupby("trial")["mean"].idxmin()), index=means.index)
 
 
+def _formats(*names: str) -> dict:
+    return dict.fromkeys((*names, _MARGIN), st.column_config.NumberColumn(format="%.4f"))
+
+
 def _enough(study: dict, users: int) -> int:
     return enough_users(_config(study).get("worst_slice_users", 100), users)
 
@@ -120,10 +131,10 @@ def _worst(study: dict, users: Mapping[int, pa.Table], cut: Mapping[int, Members
         mine = {family: found[family] for family in families if family in found}
         if worst := worst_slice(users[number], mine, name, _enough(study, len(values))):
             facts = {"trial": number, "worst slice": f"{TITLES[worst.family]}: {worst.label}", "users": worst.users}
-            rows.append(facts | {label: worst.mean, "± (95 %)": worst.margin, "all users": float(values.mean())})
+            rows.append(facts | {label: worst.mean, _MARGIN: worst.margin, "all users": float(values.mean())})
     if not rows:
         return
     st.markdown("**The slice of users that each trial serves worst**")
-    table(pd.DataFrame(rows), "worst-slice", height="content")
+    table(pd.DataFrame(rows), "worst-slice", height="content", column_config=_formats(label, "all users"))
     fewest = min(_enough(study, len(rows_of)) for rows_of in users.values())
     st.caption(plain(f"Over all families, among slices of {fewest:,} users or more ({label})."))

@@ -94,5 +94,7 @@ def _details(url: str, study_name: str) -> None:
             chosen = {"trial": best[0], "study": study_name}
             st.button(f"Look at trial {best[0]}", on_click=go, args=("trial",), kwargs=chosen)
             st.button("Compare its trials", on_click=go, args=("compare",), kwargs={"study": study_name})
-    with st.expander("Specification: configuration, space and versions"):
-        st.json(study["spec"], expanded=1)
+    details = st.expander("Specification: configuration, space and versions", key="specification", on_change="rerun")
+    if details.open:  # hundreds of lines, and a script to draw them, that most visitors do not ask for
+        with details:
+            st.json(study["spec"], expanded=1)

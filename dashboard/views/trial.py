@@ -78,8 +78,10 @@ def parameters_table(trials: pd.DataFrame, number: int, published: dict) -> pd.D
     for title, others in (("published", published), ("trial 0", first if number != 0 else {})):
         if others:
             frame[title] = [_text(others[name]) if name in others else "" for name in mine]
-    compared = next((title for title in ("published", "trial 0") if title in frame), None)
-    return frame if compared is None else frame.assign(differs=frame["value"] != frame[compared])
+    others = ({} if number == 0 else first) | published
+    if not others:
+        return frame
+    return frame.assign(differs=[name not in others or _text(mine[name]) != _text(others[name]) for name in mine])
 
 
 def _text(value: object) -> str:
@@ -146,5 +148,7 @@ def _numbers(found: dict) -> None:
         for label, (key, form) in facts.items():
             if isinstance(found.get(key), int | float):
                 st.metric(label, form(found[key]), border=True)
-    with st.expander("All of it"):
-        st.json(found)
+    details = st.expander("All of it", key="diagnostics", on_change="rerun")
+    if details.open:
+        with details:
+            st.json(found)

@@ -51,9 +51,7 @@ def show(study: dict, split: str, chosen: Sequence[Source], users: pa.Table, mas
         nothing(f"No user is in both {one.name} and {other.name}.", "They were evaluated on different users.")
         return
     summary = found.summary()
-    for column, name in zip(st.columns(4), ("gained", "lost", "same", "mean"), strict=True):
-        value = f"{summary[name]:+.5f}" if name == "mean" else f"{summary[name]:,}"
-        column.metric("mean difference" if name == "mean" else name, value)
+    _numbers(summary)
     mode = seen_mode(study["mask_seen"])
     is_beyond = measure in titles
     label = (
@@ -66,6 +64,12 @@ def show(study: dict, split: str, chosen: Sequence[Source], users: pa.Table, mas
         with column:
             frame = found.most(MAX_ROWS, sign, [f"rank in {one.short}", f"rank in {other.short}"])
             _side(side, frame, summary[side], other)
+
+
+def _numbers(summary: dict[str, float]) -> None:
+    for column, name in zip(st.columns(4), ("gained", "lost", "same", "mean"), strict=True):
+        value = f"{summary[name]:+.5f}" if name == "mean" else f"{summary[name]:,}"
+        column.metric("mean difference" if name == "mean" else name, value)
 
 
 def _side(side: str, frame: pd.DataFrame, count: int, other: Source) -> None:

@@ -53,7 +53,9 @@ def _pictures(visitor: Visitor) -> dict[str, Callable[[], object]]:
         "compare": lambda: visitor.open(view="compare"),
         "parameters": lambda: visitor.open(view="compare", section="parameters"),
         "trial": lambda: visitor.open(view="trial"),
+        "evaluation": lambda: visitor.open(view="evaluation", aspect="ties"),
         "users": lambda: visitor.open(view="users"),
+        "user": lambda: visitor.page.get_by_text("History of user").evaluate("title => title.scrollIntoView()"),
     }
 
 

@@ -78,7 +78,7 @@ def test_the_chart_has_a_dot_and_an_interval_a_part_by_verdict():
 
 
 def test_the_section_follows_the_url(open_page):
-    app = open_page(view="evaluation", study=FINISHED, part="wavelet")
+    app = open_page(view="evaluation", aspect="ablation", study=FINISHED, part="wavelet")
     assert app.selectbox(key="part").value == "wavelet"
     [table] = [each.value for each in app.dataframe if "without" in each.value]
     assert table["without"].tolist() == ["text", "wavelet alignment", "item contrast (loss)"]
@@ -88,7 +88,7 @@ def test_the_section_follows_the_url(open_page):
 
 
 def test_without_an_ablation_there_is_the_command(open_page):
-    app = open_page(view="evaluation", study=RUNNING)
+    app = open_page(view="evaluation", aspect="ablation", study=RUNNING)
     assert any(
         block.value.startswith(f"python tuning/ablate.py --study {RUNNING} --store sqlite") for block in app.code
     )

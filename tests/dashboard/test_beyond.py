@@ -49,7 +49,7 @@ def test_users_without_a_value_are_in_no_difference():
 
 
 def test_the_view_shows_every_measure_with_split_and_mode(open_page):
-    app = open_page(view="evaluation", study=FINISHED, trials="3,0", beyond="gini")
+    app = open_page(view="evaluation", aspect="beyond", study=FINISHED, trials="3,0", beyond="gini")
     frame = next(table.value for table in app.dataframe if "measure" in table.value)
     assert frame["measure"].tolist() == [f"{one.title} @10" for one in MEASURES.values()]
     assert frame["trial 3"].iloc[:2].tolist() == [0.6, 0.7] and np.isnan(frame["trial 3"].iloc[-1])
@@ -60,7 +60,7 @@ def test_the_view_shows_every_measure_with_split_and_mode(open_page):
 
 
 def test_results_of_an_older_version_have_no_measures_and_no_choice_of_them(open_page):
-    app = open_page(view="evaluation", study=SILENT)
+    app = open_page(view="evaluation", aspect="beyond", study=SILENT)
     assert any("no measures beyond accuracy" in info.value for info in app.info)
     app = open_page(view="users", study=SILENT)
     assert not any("Its first" in text.value for text in app.caption)

@@ -86,6 +86,7 @@ def test_from_a_search_at_work_to_what_its_best_trial_recommends_to_a_user(brows
         assert lists_of(visitor) == seen
         send_to_a_colleague(visitor, browser, seen)
         take_tables(visitor)
+        take_a_chart(visitor)
         to_one_who_gained_or_lost(visitor)
         assert visitor.problems == []
         assert visitor.addresses == {server.address.removeprefix("http://")}
@@ -157,6 +158,16 @@ def take_tables(visitor: Visitor) -> None:
     visitor.after(visitor.view("Studies").click)
     studies = visitor.download(visitor.page.get_by_role("button", name="CSV", exact=True).first).decode()
     assert [row["study"] for row in csv.DictReader(io.StringIO(studies))] == [STUDY]
+
+
+def take_a_chart(visitor: Visitor) -> None:
+    """As a picture, and as a page that needs no server."""
+    visitor.after(visitor.view("Compare").click)
+    visitor.page.get_by_test_id("stPlotlyChart").hover()
+    picture = visitor.download(visitor.page.locator(".modebar-btn[data-title^='Download plot']"))
+    assert Image.open(io.BytesIO(picture)).format == "PNG"
+    page = visitor.download(visitor.page.get_by_role("button", name="HTML", exact=True)).decode()
+    assert "Plotly.newPlot" in page and not re.search(r"<script[^>]*src=", page)
 
 
 def to_one_who_gained_or_lost(visitor: Visitor) -> None:

@@ -61,6 +61,7 @@ def test_learning_curves_have_a_panel_a_metric_and_one_colour_a_trial():
     assert {(trace.name, trace.line.color) for trace in lines} == {("trial 0", colours[0]), ("trial 1", colours[1])}
     assert list(lines[0].x) == [1, 2]
     assert [trace.name for trace in figure.data if trace.showlegend] == ["trial 0", "trial 1"]
+    assert not any(axis.automargin for axis in figure.select_xaxes()), "Plotly would draw all of it twice"
 
 
 def test_learning_curves_mark_the_best_epoch_and_where_a_trial_was_pruned():

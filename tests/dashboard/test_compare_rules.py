@@ -87,6 +87,10 @@ def test_a_value_at_zero_has_no_place_on_a_logarithmic_axis():
     assert space.kinds(SPEC, pd.DataFrame({"temperature": [0.0, 0.9]})) == {"temperature": "linear"}
 
 
+def test_all_panels_together_have_a_bounded_number_of_dots_and_each_has_some():
+    assert [slices.most_trials(parameters) for parameters in (1, 6, 12)] == [1200, 200, 150]
+
+
 def test_slices_have_a_panel_a_parameter_and_crosses_for_pruned_trials():
     frame = pd.DataFrame({"temperature": np.linspace(0.5, 1, 6), "hidden_size": [32, 64, 32, 64, 128, 64]})
     figure = slices.slices(frame, TRIALS, space.kinds(SPEC, frame), "ndcg@10")

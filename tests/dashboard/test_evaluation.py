@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from fixture_store import FINISHED
+from fixture_store import EMPTY, FINISHED, RUNNING, SILENT
 
 from dashboard.charts import cutoffs
 from dashboard.charts.by_slice import by_slice
 from dashboard.slicing import TITLES
-from dashboard.views.evaluation import at_best_epoch, cutoffs_table
+from dashboard.views.evaluation_cutoffs import at_best_epoch, cutoffs_table
 from dashboard.views.evaluation_slices import is_worst, members_of, slice_means
 from dashboard.views.trial import parameters_table
 
@@ -73,8 +73,10 @@ def test_a_slice_has_the_mean_over_its_users_and_how_many_they_are():
 
 
 def test_slices_follow_the_url_and_say_where_users_are_few(open_page):
-    app = open_page(view="evaluation", study=FINISHED, trials="0,3", slice="Last time gap", by="recall@10")
-    frame = app.dataframe[2].value
+    app = open_page(
+        view="evaluation", study=FINISHED, aspect="slices", trials="0,3", slice="Last time gap", by="recall@10"
+    )
+    frame = app.dataframe[1].value
     assert "recall@10 · valid · seen items kept" in frame and set(frame["trial"]) == {0, 3}
     assert frame.groupby("trial")["users"].sum().nunique() == 1
     assert any("too few to tell" in caption.value for caption in app.caption)
@@ -89,6 +91,29 @@ def test_the_view_shows_the_chosen_trials_with_split_and_mode(open_page):
     assert "No trial is chosen" in app.info[0].value
 
 
+def test_only_the_chosen_section_is_computed_and_it_is_in_the_url(open_page):
+    app = open_page(view="evaluation", study=FINISHED)
+    assert app.segmented_control(key="aspect").value == "cutoffs"
+    assert len(app.dataframe) == 1 and len(app.get("plotly_chart")) == 3
+    app = app.segmented_control(key="aspect").set_value("ties").run()
+    assert app.query_params["aspect"] == "ties"
+    assert all("tied" in table.value for table in app.dataframe) and len(app.get("plotly_chart")) == 2
+    assert not app.multiselect, "ties are of all trials"
+
+
+@pytest.mark.parametrize("study", [FINISHED, RUNNING, SILENT, EMPTY])
+@pytest.mark.parametrize("aspect", ["cutoffs", "slices", "beyond", "ties", "ablation"])
+def test_every_section_opens_on_every_study(open_page, aspect, study):
+    app = open_page(view="evaluation", study=study, aspect=aspect)
+    assert study == EMPTY or app.segmented_control(key="aspect").value == aspect
+
+
+def test_the_name_of_a_narrow_chart_has_two_lines_beside_its_buttons():
+    relative = cutoffs.relative_to(at_best_epoch(METRICS, TRIALS), 3)
+    figure = cutoffs.by_cutoff(relative, "ndcg", "ndcg@k · valid · seen items kept", {3: "#111111", 1: "#222222"})
+    assert (figure.layout.title.text, figure.layout.title.subtitle.text) == ("ndcg@k", "valid · seen items kept")
+
+
 def test_parameters_stand_beside_the_published_ones_and_those_of_trial_0():
     trials = pd.DataFrame({"number": [0, 1], "params": [{"beta": 0.3, "moe_topk": 6}, {"beta": 0.2, "moe_topk": 4}]})
     frame = parameters_table(trials, 1, {"beta": 0.2})
@@ -97,6 +122,9 @@ def test_parameters_stand_beside_the_published_ones_and_those_of_trial_0():
         "differs": [False, True],
     }  # fmt: skip
     assert parameters_table(trials, 1, {})["differs"].tolist() == [True, True]
+    assert parameters_table(trials, 1, {"moe_topk": 4})["differs"].tolist() == [True, False]
+    same = pd.DataFrame({"number": [0, 1], "params": [{"beta": 0.3, "moe_topk": 6}] * 2})
+    assert parameters_table(same, 1, {"beta": 0.2})["differs"].tolist() == [True, False], "trial 0 has no published one"
     assert list(parameters_table(trials, 0, {})) == ["parameter", "value"]
 
 
@@ -124,9 +152,9 @@ def test_trials_with_the_same_users_share_their_slices():
 
 @pytest.mark.parametrize("title", TITLES.values())
 def test_every_family_is_shown_with_its_users_and_the_worst_slice_is_marked(open_page, title):
-    app = open_page(view="evaluation", study=FINISHED, trials="0,3", slice=title)
+    app = open_page(view="evaluation", study=FINISHED, aspect="slices", trials="0,3", slice=title)
     label = "ndcg@10 · valid · seen items kept"
-    worst, frame = app.dataframe[1].value, app.dataframe[2].value
+    worst, frame = (table.value for table in app.dataframe)
     assert worst["trial"].tolist() == [0, 3] and (worst["users"] >= 6).all()  # a tenth of 60 users
     assert (frame["users"] > 0).all() and frame.groupby("trial")["worst"].sum().le(1).all()
     for trial, rows in frame[frame["users"] >= 6].groupby("trial"):

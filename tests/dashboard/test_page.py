@@ -1,6 +1,7 @@
 """The page itself: where it listens, what it loads, and each view on a real store."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 import tomllib
@@ -242,6 +243,18 @@ def test_a_store_of_another_schema_says_what_to_do(open_page, tmp_path):
     with Store.open(url) as store:
         store._run(sa.update(schema.schema_version).values(version=99))
     assert "schema version 99" in open_page(url).error[0].value
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_older_store_says_what_takes_it_forward_and_is_left_as_it_is(open_page, tmp_path, version):
+    url = f"sqlite:///{tmp_path}/athwe.db"
+    with Store.open(url) as store:
+        store._run(sa.update(schema.schema_version).values(version=version))
+    app = open_page(url)
+    assert f"schema version {version}" in app.error[0].value
+    assert app.code[0].value == f"python tuning/studies.py list --store {url}"
+    with sqlite3.connect(tmp_path / "athwe.db") as connection:
+        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(version,)]
 
 
 def test_a_study_whose_files_are_gone_says_where_they_should_be(open_page, tmp_path):

@@ -7,7 +7,7 @@ import several_objectives
 from fixture_store import EMPTY, FINISHED, RUNNING, SILENT
 from several_objectives import OBJECTIVE, STUDY
 
-from dashboard.charts import history
+from dashboard.charts import contour, history
 from dashboard.charts import slices as panels
 from dashboard.labels import metric_label
 from dashboard.pareto import front, points
@@ -146,9 +146,9 @@ def test_dragging_to_filter_is_asked_for_and_stays_in_the_url(open_costs):
     assert "drag" not in app.toggle(key="drag").set_value(False).run().query_params
 
 
-@pytest.mark.parametrize("section", ["slices", "overview"])
+@pytest.mark.parametrize("section", ["slices", "contour", "overview"])
 def test_a_sample_of_trials_is_shown_until_all_are_asked_for(open_costs, monkeypatch, section):
-    for chart, name in ((panels, "MAX_TRIALS"), (history, "MAX_MARKS")):
+    for chart, name in ((panels, "MAX_DOTS"), (panels, "FEWEST_TRIALS"), (contour, "MAX_DOTS"), (history, "MAX_MARKS")):
         monkeypatch.setattr(chart, name, 3)
     sampled = open_costs(section=section)
     assert "3 of " in texts(sampled) and "even sample" in texts(sampled)

@@ -14,9 +14,10 @@ from fixture_store import FINISHED
 from test_page import VIEWS, texts
 
 from dashboard import data, files, results
+from dashboard.charts.user import time_axis
 from dashboard.selection import OF_A_STUDY
 
-NAMES = (*OF_A_STUDY, "section", "k", "by", "drag", "all", "columns")
+NAMES = (*OF_A_STUDY, "section", "aspect", "slice", "k", "by", "drag", "all", "columns")
 """Every selection that an address can hold."""
 HOSTILE = {
     "path": "/etc/passwd",
@@ -133,6 +134,19 @@ def test_no_file_is_served_but_those_of_the_page(server, folder, path):
         target = str(secret).lstrip("/")
         _, _, content = ask(server, f"/{folder}{path.format(target)}")
         assert secret.read_bytes()[:60] not in content
+
+
+def test_the_page_comes_with_its_rules(server):
+    status, headers, content = ask(server, "/")
+    assert status == 200 and b"<html" in content
+    assert "script-src 'self'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_chart_that_is_kept_as_a_page_has_no_markup_of_the_data(server):
+    title = "</script><script>alert(1)</script>"
+    kept = time_axis([0, 1], [title, title, title], 2, 1).to_html()
+    assert title not in kept and "<script>alert" not in kept
 
 
 def test_nothing_can_be_uploaded(server):

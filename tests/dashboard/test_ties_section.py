@@ -75,7 +75,7 @@ def test_a_command_names_the_store_unless_it_is_the_usual_one_and_hides_its_pass
 
 
 def test_the_section_tells_by_own_runs_and_by_further_seeds(open_page):
-    app = open_page(view="evaluation", study=FINISHED)
+    app = open_page(view="evaluation", aspect="ties", study=FINISHED)
     own, seeds = [each.value for each in app.dataframe if "tied" in each.value]
     assert "ndcg@10 · valid · seen items kept" in own and "seeds" not in own
     assert own["tied"].iloc[0] and own["to the best"].iloc[0] == 0 and (own["to the best"].diff()[1:] <= 0).all()
@@ -87,10 +87,10 @@ def test_the_section_tells_by_own_runs_and_by_further_seeds(open_page):
 
 
 def test_without_findings_there_is_the_command(open_page):
-    app = open_page(view="evaluation", study=RUNNING)
+    app = open_page(view="evaluation", aspect="ties", study=RUNNING)
     assert any(block.value.startswith(f"python tuning/ties.py --study {RUNNING} --store sqlite") for block in app.code)
 
 
 def test_before_further_seeds_there_is_the_command_for_them(open_page):
-    app = open_page(view="evaluation", study=SILENT)
+    app = open_page(view="evaluation", aspect="ties", study=SILENT)
     assert any(block.value.endswith("--replicate-ties 3") for block in app.code)
