@@ -75,6 +75,7 @@ def main() -> int:
     parser.add_argument("--datasets", nargs="+", default=["demo"])
     parser.add_argument("--dataset-root")
     parser.add_argument("--config", action="append", default=[], metavar="FILE")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=["Popularity", "SASRec", "ATHWE"])
     parser.add_argument("--output", type=Path, default=Path("results/quality.jsonl"))
@@ -85,7 +86,7 @@ def main() -> int:
         for name in options.datasets:
             for variant in options.variants:
                 model = VARIANTS[variant].get("model", "ATHWE")
-                config = load_config(name, files=options.config, overrides=[f"model={model}"])
+                config = load_config(name, files=options.config, overrides=[f"model={model}", *options.overrides])
                 for seed in options.seeds[: 1 if variant in COUNTED else None]:
                     run_once(name, variant, override_config(config, VARIANTS[variant] | {"seed": seed}), options)
     except AthweError as error:
@@ -97,7 +98,7 @@ def main() -> int:
 
 def run_once(name: str, variant: str, config: Config, options: argparse.Namespace) -> None:
     """Train, look at test once with each `mask_seen`, and append the result."""
-    budget = "+".join(Path(path).stem for path in options.config) or "full"
+    budget = "+".join([*(Path(path).stem for path in options.config), *options.overrides]) or "full"
     key = {"dataset": name, "budget": budget, "variant": variant, "seed": config.seed}
     if any(key.items() <= row.items() for row in finished(options.output)):
         return
