@@ -23,6 +23,8 @@ from athwe.evaluation.resampling import resampled_means
 
 ALPHA = 0.05
 RESAMPLES = 10_000
+ROUNDING = 1e-12
+"""Share of two models' variances below which that of their difference is rounding: they are the same for every user."""
 _BLOCK_NUMBERS = 2**20
 
 
@@ -165,9 +167,14 @@ def _covariance(values: np.ndarray) -> np.ndarray:
 
 
 def _errors(covariance: np.ndarray) -> np.ndarray:
-    """Standard errors of the differences between any two models' means."""
+    """Standard errors of the differences between any two models' means, exactly 0 where models are the same.
+
+    Left at 1e-9, the error of two equal models would make rounding the largest studentised difference of all.
+    """
     variance = np.diag(covariance)
-    return np.sqrt(np.maximum(variance[:, None] + variance[None, :] - 2 * covariance, 0))
+    both = variance[:, None] + variance[None, :]
+    of_difference = both - 2 * covariance
+    return np.sqrt(np.where(of_difference > ROUNDING * both, of_difference, 0))
 
 
 def _require_users(values: np.ndarray) -> None:
