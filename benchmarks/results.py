@@ -144,11 +144,11 @@ def result(dataset: str, model: str, options: argparse.Namespace) -> dict[str, A
     metrics = [json.loads(text) for text in looks["metrics_json"]]
     keys = (f"test/{METRIC}", "test/recall@10", f"test, mask_seen true/{METRIC}")
     cells = [spread([one[key] for one in metrics]) for key in keys]
-    trained = trials[trials["reason"] != INVALID]  # the others were refused before they ran, and replaced
-    best = f"{best_trials(trained.to_dict('records'), maximize=True)[0]['value']:.4f}"
+    count = int((trials["reason"] != INVALID).sum())  # the others were refused before they ran, and replaced
+    best = f"{best_trials(trials.to_dict('records'), maximize=True)[0]['value']:.4f}"
     return {
         "mean": mean(one[keys[0]] for one in metrics),
-        "line": f"| {dataset} | {model} | {len(trained)} | {' | '.join(cells)} | {best} | {len(looks)} |",
+        "line": f"| {dataset} | {model} | {count} | {' | '.join(cells)} | {best} | {len(looks)} |",
     }
 
 
