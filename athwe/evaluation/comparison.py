@@ -143,8 +143,10 @@ def _tie_set(means: np.ndarray, deviations: np.ndarray, errors: np.ndarray, maxi
 
 def _step_down(distance: np.ndarray, deviations: np.ndarray, errors: np.ndarray, best: int) -> np.ndarray:
     """Adjusted p-values: the furthest model first, each held against the models that are not further than it."""
-    scale = np.divide(1, errors, out=np.zeros_like(errors), where=errors > 0)  # the same for every user: no difference
-    statistic = distance * scale[best]
+    scale = np.divide(1, errors, out=np.zeros_like(errors), where=errors > 0)
+    # Worse by as much for every user: no resample is ever as far.
+    apart_alike = (errors[best] == 0) & ~np.isclose(distance, 0)
+    statistic = np.where(apart_alike, np.inf, distance * scale[best])
     adjusted, left, largest = np.ones(len(distance)), np.arange(len(distance)), 0.0
     for model in [each for each in np.argsort(-statistic, kind="stable") if each != best]:
         drawn = _largest_difference(deviations[:, left], scale[np.ix_(left, left)])

@@ -63,6 +63,11 @@ def test_a_model_twice_makes_no_other_one_tie():
         assert compare(values, resamples=200).tied.tolist() == [True] + [False] * models
 
 
+def test_a_model_that_is_worse_by_as_much_for_every_user_does_not_tie():
+    values = np.tile(np.array([0.0, 1.0, 0.0, 1.0], np.float32), (50, 1))
+    assert compare(values, resamples=200).tied.tolist() == [False, True, False, True]
+
+
 def test_a_single_model_is_the_best_and_a_single_user_is_refused():
     found = compare(np.ones((5, 1), np.float32))
     assert found.best == 0 and found.tied.tolist() == [True]
