@@ -22,6 +22,7 @@ from athwe.config import Config
 from athwe.config_files import load_config, override_config
 from athwe.data import Dataset, load_dataset
 from athwe.data.clusters import cluster_labels
+from athwe.errors import AthweError, DataError
 
 COMPONENTS = (4, 8, 16, 32, 64, None)
 
@@ -36,14 +37,11 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="one JSON line instead")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
-    config = load_config(options.dataset)
-    dataset = load_dataset(options.dataset, options.dataset_root, config)
-    rows = [
-        {"modality": name, "components": count} | measure(dataset, name, count, config, options)
-        for name in dataset.features
-        for count in COMPONENTS
-        if count is None or count < dataset.features[name].shape[1]
-    ]
+    try:
+        rows = measure_all(options)
+    except AthweError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     if options.json:
         print(json.dumps(rows))
         return 0
@@ -56,6 +54,24 @@ def main() -> int:
         figures = f"{row['largest']:.1%} | {row['nmi']:.2f} | {row['next']:.2f}"
         print(f"| {row['modality']} | {components} | {figures} |")
     return 0
+
+
+def measure_all(options: argparse.Namespace) -> list[dict]:
+    """A row a modality and number of components.
+
+    Raises:
+        AthweError: no such data set, or one without features or categories.
+    """
+    config = load_config(options.dataset)
+    dataset = load_dataset(options.dataset, options.dataset_root, config)
+    if not dataset.features or dataset.attributes is None:
+        raise DataError(f"{dataset.name} needs text or image features, and categories to hold their clusters against")
+    return [
+        {"modality": name, "components": count} | measure(dataset, name, count, config, options)
+        for name in dataset.features
+        for count in COMPONENTS
+        if count is None or count < dataset.features[name].shape[1]
+    ]
 
 
 def measure(

@@ -19,7 +19,7 @@ from athwe.training.trainer import Trainer
 
 EXPERTS = ("experts.shared", "experts.routed")
 COUNTED_SHARE = 0.02
-"""Of the sequences, what the published attribute and cluster losses count."""
+"""What the published attribute and cluster losses count of the sequences; here as much, of all positions."""
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def nothing_replaced(trainer: Trainer) -> Iterator[None]:
 
 @contextmanager
 def few_counted(trainer: Trainer) -> Iterator[None]:
-    """Attribute and cluster loss over 2 % of the sequences."""
+    """Attribute and cluster loss over 2 % of the positions (as published: of the sequences, all their positions)."""
     generator = torch.Generator().manual_seed(trainer.config.seed)
 
     def thinned(step: Step) -> Step:

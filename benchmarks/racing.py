@@ -6,6 +6,11 @@ asked for, and how often it sees a truly worse one. Then whole races of models t
 """
 
 import argparse
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import numpy as np
 from scipy.stats import ttest_1samp, wilcoxon

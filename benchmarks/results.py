@@ -21,6 +21,8 @@ from rich.console import Console
 from athwe.config_files import load_config
 from athwe.model_keys import COUNTED, MODEL_NAMES
 from benchmarks.quality import spread
+from tuning.books.record import best_trials
+from tuning.schema import INVALID
 from tuning.store import Store, StoreError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -142,10 +144,11 @@ def result(dataset: str, model: str, options: argparse.Namespace) -> dict[str, A
     metrics = [json.loads(text) for text in looks["metrics_json"]]
     keys = (f"test/{METRIC}", "test/recall@10", f"test, mask_seen true/{METRIC}")
     cells = [spread([one[key] for one in metrics]) for key in keys]
-    best = f"{trials['value'].max():.4f}"
+    count = int((trials["reason"] != INVALID).sum())  # the others were refused before they ran, and replaced
+    best = f"{best_trials(trials.to_dict('records'), maximize=True)[0]['value']:.4f}"
     return {
         "mean": mean(one[keys[0]] for one in metrics),
-        "line": f"| {dataset} | {model} | {len(trials)} | {' | '.join(cells)} | {best} | {len(looks)} |",
+        "line": f"| {dataset} | {model} | {count} | {' | '.join(cells)} | {best} | {len(looks)} |",
     }
 
 

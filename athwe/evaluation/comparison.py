@@ -23,6 +23,8 @@ from athwe.evaluation.resampling import resampled_means
 
 ALPHA = 0.05
 RESAMPLES = 10_000
+ROUNDING = 1e-12
+"""Share of two models' variances below which that of their difference is rounding: they are the same for every user."""
 _BLOCK_NUMBERS = 2**20
 
 
@@ -141,8 +143,10 @@ def _tie_set(means: np.ndarray, deviations: np.ndarray, errors: np.ndarray, maxi
 
 def _step_down(distance: np.ndarray, deviations: np.ndarray, errors: np.ndarray, best: int) -> np.ndarray:
     """Adjusted p-values: the furthest model first, each held against the models that are not further than it."""
-    scale = np.divide(1, errors, out=np.zeros_like(errors), where=errors > 0)  # the same for every user: no difference
-    statistic = distance * scale[best]
+    scale = np.divide(1, errors, out=np.zeros_like(errors), where=errors > 0)
+    # Worse by as much for every user: no resample is ever as far.
+    apart_alike = (errors[best] == 0) & ~np.isclose(distance, 0)
+    statistic = np.where(apart_alike, np.inf, distance * scale[best])
     adjusted, left, largest = np.ones(len(distance)), np.arange(len(distance)), 0.0
     for model in [each for each in np.argsort(-statistic, kind="stable") if each != best]:
         drawn = _largest_difference(deviations[:, left], scale[np.ix_(left, left)])
@@ -165,9 +169,14 @@ def _covariance(values: np.ndarray) -> np.ndarray:
 
 
 def _errors(covariance: np.ndarray) -> np.ndarray:
-    """Standard errors of the differences between any two models' means."""
+    """Standard errors of the differences between any two models' means, exactly 0 where models are the same.
+
+    Left at 1e-9, the error of two equal models would make rounding the largest studentised difference of all.
+    """
     variance = np.diag(covariance)
-    return np.sqrt(np.maximum(variance[:, None] + variance[None, :] - 2 * covariance, 0))
+    both = variance[:, None] + variance[None, :]
+    of_difference = both - 2 * covariance
+    return np.sqrt(np.where(of_difference > ROUNDING * both, of_difference, 0))
 
 
 def _require_users(values: np.ndarray) -> None:

@@ -11,7 +11,8 @@ def optimism(values: np.ndarray, maximize: bool = True, splits: int = SPLITS, se
     """How much the best of n models owes to its having been picked by the users it is measured on; 0 for one model.
 
     Users are split in halves at random: the best model on one half, its mean there minus its mean on the other, on
-    which nobody picked it; the mean of that over splits, divided by the square root of 2, since the means of all users
+    which nobody picked it, and the same of the other half, so that a model that is the best on both owes exactly
+    nothing to either; the mean of that over splits, divided by the square root of 2, since the means of all users
     vary by so much less than those of half of them. The idea is that of Tibshirani and Tibshirani (2009), a bias
     correction for the minimum error rate in cross-validation; the halves are repeated as in Efron and Gong (1983).
 
@@ -29,6 +30,11 @@ def optimism(values: np.ndarray, maximize: bool = True, splits: int = SPLITS, se
         return 0.0
     first, second = half_means(values, splits, np.random.default_rng(seed))
     sign = 1 if maximize else -1
-    picked = np.argmax(sign * first, axis=1)[:, None]
-    gain = np.take_along_axis(first, picked, axis=1) - np.take_along_axis(second, picked, axis=1)
-    return max(0.0, sign * float(gain.mean()) / np.sqrt(2))
+    gains = [_gain(sign * one, sign * other) for one, other in ((first, second), (second, first))]
+    return max(0.0, float(np.mean(gains)) / np.sqrt(2))
+
+
+def _gain(here: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """What the best one of each row of `here` has more here than there."""
+    picked = np.argmax(here, axis=1)[:, None]
+    return np.take_along_axis(here, picked, axis=1) - np.take_along_axis(there, picked, axis=1)

@@ -83,7 +83,7 @@ def choose(trials: pd.DataFrame, maximize: bool, top: int, numbers: Sequence[int
         if state not in (COMPLETE, PRUNED):
             there = f"trial {number} is {state}" if state else f"there is no trial {number}"
             ended = ", ".join(str(each) for each, row in rows.items() if row["state"] in (COMPLETE, PRUNED))
-            raise SearchError(f"{there}; --trials takes numbers of trials that came to their end: {ended or 'none'}")
+            raise SearchError(f"{there}; those that came to their end: {ended or 'none'}")
     if not numbers:
         ranked = best_trials(rows.values(), maximize)
         if not ranked:

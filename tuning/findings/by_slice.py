@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pyarrow import ArrowException
 from scipy.stats import t
 
 from athwe.config import EvaluationConfig
@@ -56,14 +57,18 @@ def read_ranks(storage: Storage, study: str, numbers: Sequence[int]) -> pd.DataF
     """Users that all of the trials have: their facts and target, and the target's rank under each trial's number.
 
     Raises:
-        SearchError: a trial has no per-user results, or no user is in all of them.
+        SearchError: a trial has no per-user results that can be read, or no user is in all of them.
     """
     found: pd.DataFrame | None = None
     for number in numbers:
         name = recommendations_name(f"{study}.{number}")
         if not storage.exists(name):
             raise SearchError(f"trial {number} has no per-user results in {storage.url}: it has had no best epoch")
-        frame = read_user_ranks(storage, name, (*FACTS, "target")).to_pandas().set_index("user")
+        try:
+            frame = read_user_ranks(storage, name, (*FACTS, "target")).to_pandas().set_index("user")
+        except (ArrowException, OSError) as error:
+            reason = " ".join(str(error).split())
+            raise SearchError(f"cannot read {name} in {storage.url}: {reason}") from None
         ranks = frame[["target_rank"]].set_axis([str(number)], axis=1)
         found = frame.drop(columns="target_rank").join(ranks) if found is None else found.join(ranks, how="inner")
     if found is None or found.empty:

@@ -40,3 +40,10 @@ def test_only_the_families_of_the_configuration_may_be_the_worst():
 def test_a_trial_without_results_is_named(tmp_path):
     with pytest.raises(SearchError, match="trial 5 has no per-user results"):
         read_ranks(Storage.at(str(tmp_path)), "study", [5])
+
+
+def test_a_file_that_is_none_of_ours_is_named(tmp_path):
+    (tmp_path / "recommendations").mkdir()
+    (tmp_path / "recommendations" / "s.3.parquet").write_bytes(b"junk")
+    with pytest.raises(SearchError, match=r"cannot read recommendations/s\.3\.parquet in .*: Parquet file size"):
+        read_ranks(Storage.at(str(tmp_path)), "s", [3])
