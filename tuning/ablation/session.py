@@ -16,7 +16,7 @@ from tuning.ablation.records import read_records, runs_on_record
 from tuning.ablation.report import json_line, print_report
 from tuning.ablation.variants import Ablation, AblationRun, ablation_of, missing_runs
 from tuning.errors import SearchError
-from tuning.finals.finalists import Finalist, choose, fresh_seeds
+from tuning.finals.finalists import Finalist, choose, further_seeds
 from tuning.finals.on_validation import looking_into, run_on_validation
 from tuning.finals.session import OK, SOME_FAILED
 from tuning.nodes.job import require_unrecorded_password
@@ -92,7 +92,7 @@ def _task(study: StoredStudy, arguments: argparse.Namespace) -> _Task:
     if not asked.without and not asked.subsets:
         reasons = "; ".join(f"{part}: {reason}" for part, reason in asked.not_run.items())
         raise SearchError(f"nothing of that can be taken out of {config.model} on {dataset.name} ({reasons})")
-    seeds = fresh_seeds(spec.config.seed, arguments.seeds)
+    seeds = further_seeds(spec.config.seed, arguments.seeds)
     return _Task(study, trial, config, dataset, asked, ablation_of(config, dataset), seeds)
 
 

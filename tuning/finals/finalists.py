@@ -16,6 +16,8 @@ from tuning.files.results import final_model_name
 from tuning.schema import COMPLETE, PRUNED
 
 CONFIDENCE = 0.95
+AWAY_FROM_FINALS = 10_000
+"""How far seeds that something is chosen by are from those that it is reported by."""
 _SEEDS = 2**31
 """Seeds of a configuration are below this."""
 
@@ -99,6 +101,15 @@ def fresh_seeds(study_seed: int, count: int) -> list[int]:
     [2026, 2027, 2028]
     """
     return [(study_seed + step) % _SEEDS for step in range(1, count + 1)]
+
+
+def further_seeds(study_seed: int, count: int) -> list[int]:
+    """`count` seeds for what is learned on validation, none of which finalists are looked at on test with.
+
+    >>> further_seeds(2025, 2)
+    [12026, 12027]
+    """
+    return fresh_seeds(study_seed + AWAY_FROM_FINALS, count)
 
 
 def missing_runs(finalists: Sequence[Finalist], seeds: Sequence[int], looks: Sequence[Look]) -> list[FinalRun]:

@@ -3,10 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from tuning.files.results import replicate_name
-from tuning.finals.finalists import Finalist, FinalRun, fresh_seeds
-
-AWAY_FROM_FINALS = 10_000
-"""How far the seeds are from those that finalists are looked at on test with: chosen by these, reported by those."""
+from tuning.finals.finalists import Finalist, FinalRun
 
 
 class ReplicateRun(FinalRun):
@@ -16,15 +13,6 @@ class ReplicateRun(FinalRun):
     def name(self) -> str:
         """Of what is kept of it below the storage path."""
         return replicate_name(self.finalist.trial_id, self.seed)
-
-
-def further_seeds(study_seed: int, count: int) -> list[int]:
-    """`count` seeds, always the same ones; more seeds begin with the fewer.
-
-    >>> further_seeds(2025, 2)
-    [12026, 12027]
-    """
-    return fresh_seeds(study_seed + AWAY_FROM_FINALS, count)
 
 
 def missing_replicates(

@@ -8,12 +8,12 @@ from rich.console import Console
 from athwe.model_keys import COUNTED
 from tuning.errors import SearchError
 from tuning.files.results import replicate_seeds
-from tuning.finals.finalists import choose
+from tuning.finals.finalists import choose, further_seeds
 from tuning.finals.on_validation import looking_into, run_on_validation
 from tuning.findings.ties import Ties
 from tuning.nodes.job import require_unrecorded_password
 from tuning.quiet import ConsoleLog, silence_loggers
-from tuning.replicates.runs import ReplicateRun, further_seeds, missing_replicates
+from tuning.replicates.runs import ReplicateRun, missing_replicates
 from tuning.stored.data import StoredStudy
 
 

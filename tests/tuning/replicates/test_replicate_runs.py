@@ -1,7 +1,7 @@
 """Which trials are trained again on which seeds."""
 
-from tuning.finals.finalists import Finalist, FinalRun, fresh_seeds
-from tuning.replicates.runs import ReplicateRun, further_seeds, missing_replicates
+from tuning.finals.finalists import Finalist, FinalRun, fresh_seeds, further_seeds
+from tuning.replicates.runs import ReplicateRun, missing_replicates
 
 FIRST, SECOND = Finalist("s.0", 0, {}), Finalist("s.1", 1, {})
 
