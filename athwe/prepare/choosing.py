@@ -13,7 +13,7 @@ from athwe.prepare.download.fetch import Fetcher
 from athwe.prepare.download.images import fetch_images
 from athwe.prepare.download.public import MOVIELENS, amazon_files
 from athwe.prepare.limits import Limits
-from athwe.prepare.opening import SourceFile
+from athwe.prepare.opening import SourceFile, telling
 from athwe.prepare.reading import Source
 from athwe.prepare.records import Item
 from athwe.prepare.sources.amazon import Amazon
@@ -43,6 +43,7 @@ def choose_source(options: argparse.Namespace, limits: Limits, bars: Bars) -> So
 def _amazon(options: argparse.Namespace, bars: Bars) -> Source:
     if bool(options.download) == bool(options.reviews):
         raise UsageError("one of --reviews and --download is needed")
+    _require_readable(*options.reviews, *options.metadata)
     if not options.download:
         return Amazon(options.reviews, options.metadata)
     fetcher = _fetcher(options, bars, f"amazon-{options.download}")
@@ -71,6 +72,7 @@ def _table(options: argparse.Namespace, limits: Limits) -> Source:
         given = item_columns_there(file, limits, RECBOLE_ITEM_COLUMNS, form) | given
     if file and not given:
         raise UsageError("a table of items is given, but none of its columns is named (--title-column and others)")
+    _require_readable(interactions, *([items] if items else []))
     columns = Columns(
         user=options.user_column,
         item=options.item_column,
@@ -81,6 +83,13 @@ def _table(options: argparse.Namespace, limits: Limits) -> Source:
         **given,
     )
     return Table(SourceFile(interactions), file, columns, form)
+
+
+def _require_readable(*paths: Path) -> None:
+    """Refuse a file that is not there before another one is read for an hour."""
+    for path in paths:
+        with telling(str(path)), path.open("rb"):
+            pass
 
 
 def _delimiter(text: str) -> str:

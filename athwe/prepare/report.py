@@ -94,7 +94,8 @@ def write_report(
         },
         "counts": {line.key: line.count for line in lines if not line.key.startswith("lines of")},
     }
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")  # file names may be bytes that are no UTF-8
 
 
 def _lines_read(reader: Reader) -> Iterator[Line]:

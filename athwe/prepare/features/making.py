@@ -83,9 +83,11 @@ def write_features(
         DataError: the folder breaks the contract of `dataset/README.md`, or has features that are not ours to replace.
         ConfigError: the data set's configuration or the device cannot be used.
     """
+    asked: dict[Modality, str | None] = {"txt": options.text_encoder, "img": options.image_encoder}
+    for modality, encoder in asked.items():
+        if encoder:
+            require_replaceable(folder, modality, options.replace_features)  # before weights come from a hub
     choices = check_encoders(options)
-    for modality in choices:
-        require_replaceable(folder, modality, options.replace_features)
     if not choices:
         return []
     config = config or load_config(name)

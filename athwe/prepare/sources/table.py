@@ -119,6 +119,9 @@ class _Rows:
                 f"{self.file_name} has no column {', '.join(map(repr, missing))}; with {self.form.delimiter!r} between "
                 f"columns its header names {', '.join(map(repr, names))[:300]}"
             )
+        repeated = [name for name in self.wanted if names.count(name) > 1]
+        if repeated:
+            raise DataError(f"the header of {self.file_name} names {repeated[0]!r} more than once: which one is meant?")
         self.width = len(names)
         self.positions = [names.index(name) for name in self.wanted]
 

@@ -41,6 +41,12 @@ def test_what_cannot_be_used_is_one_line(shop, bert, capsys, arguments, message)
     assert not list(shop.glob("*.pt"))
 
 
+def test_features_of_another_origin_are_told_before_an_encoder_is_sought(shop, capsys):
+    torch.save(torch.zeros(31, 4), shop / "txt_emb.pt")
+    code, error = run(capsys, "shop", "--dataset-root", shop.parent, "--text-encoder", "nobody/nothing")
+    assert code == 2 and "--replace-features" in error
+
+
 @pytest.mark.parametrize("module", ["transformers", "huggingface_hub"])
 def test_a_missing_extra_names_the_command_to_install_it(shop, bert, capsys, monkeypatch, module):
     monkeypatch.setitem(sys.modules, module, None)
