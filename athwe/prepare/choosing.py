@@ -88,8 +88,9 @@ def _table(options: argparse.Namespace, limits: Limits) -> Source:
 def _require_readable(*paths: Path) -> None:
     """Refuse a file that is not there before another one is read for an hour."""
     for path in paths:
-        with telling(str(path)), path.open("rb"):
-            pass
+        if not path.is_fifo():  # which can be opened once
+            with telling(str(path)), path.open("rb"):
+                pass
 
 
 def _delimiter(text: str) -> str:

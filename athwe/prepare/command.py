@@ -2,11 +2,13 @@
 
 import argparse
 import logging
+import shlex
 import sys
 from pathlib import Path
 
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.markup import escape
 
 from athwe.command_line import INTERRUPTED, USER_ERROR
 from athwe.config import Config
@@ -83,7 +85,10 @@ def _run(options: argparse.Namespace, arguments: list[str]) -> None:
     write_features(
         settings.folder, settings.name, options, settings.config
     )  # a data set without them, too: a failure keeps it
-    console.print(f"next: [bold]python run_athwe.py --dataset {settings.name} --dataset-root {settings.root}[/]")
+    command = ["python", "run_athwe.py", "--dataset", settings.name, "--dataset-root", str(settings.root)]
+    if options.config_folder:
+        command += ["--config", str(config_path)]
+    console.print(f"next: [bold]{escape(shlex.join(command))}[/]", soft_wrap=True)
 
 
 def _config(options: argparse.Namespace, path: Path) -> Config:

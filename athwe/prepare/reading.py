@@ -83,8 +83,8 @@ class Reader:
             fallback: encoding of lines that are not UTF-8.
 
         Raises:
-            DataError: no such file, damaged compression, a limit passed, another encoding, no header where there must be
-                one, or mostly broken.
+            DataError: no such file, damaged compression, a limit passed, another encoding, a header that is none, or
+                mostly broken.
         """
         tally = self.tallies[file] = Tally(file.name, has_header=split is not iter)
         with telling(file.name), opened(file, self.limits, self._progress) as source:

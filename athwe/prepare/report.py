@@ -58,13 +58,13 @@ def lines_of(outcome: Outcome, policies: Policies, reader: Reader, images_failed
 
 def table_of(lines: list[Line], title: str) -> Table:
     """The counts that are not zero, for the terminal."""
-    table = Table(title=title, title_justify="left", show_header=False)
+    table = Table(title=escape(title), title_justify="left", show_header=False)
     table.add_column("what")
     table.add_column("count", justify="right")
     table.add_column("what was done")
     for line in lines:
         if line.count:
-            table.add_row(line.text, f"{line.count:,}", escape(line.note))
+            table.add_row(escape(line.text), f"{line.count:,}", escape(line.note))
     return table
 
 

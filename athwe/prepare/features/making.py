@@ -111,7 +111,7 @@ def _make(
     label = f"{FEATURE_FILES[modality]} by {choice.about['encoder']}"
     encoded = encode(choice, inputs.sources, batch_size, label)
     if not encoded.rows:
-        raise DataError(f"no item of {folder} has {inputs.what} that can be read: there is nothing to encode")
+        raise DataError(f"no item of {folder} has a {inputs.what} that can be read: there is nothing to encode")
     rows = np.zeros((len(item_tokens), encoded.about["width"]), np.float32)
     for number, key in enumerate(inputs.keys):
         if key is not None and key in encoded.rows:

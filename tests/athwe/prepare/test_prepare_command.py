@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from raw_files import TITLES, metadata_2018, old_reviews, seconds, write_amazon,
 from athwe.config_files import load_config
 from athwe.data.interactions import prepare_interactions
 from athwe.data.items import read_items
+from athwe.prepare.command import main
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -115,6 +117,19 @@ def test_an_item_of_very_many_categories_can_be_loaded(run, tmp_path):
     tokens = np.array(["[PAD]", *(row[1] for row in rows(result.folder / "items.tsv"))])
     items = read_items(result.folder, "made", "item_id", tokens).set_index("item_id")
     assert items.loc["10", "categories"].split() == names[:90]
+
+
+def test_brackets_in_a_path_are_no_markup_and_the_next_command_can_be_pasted(tmp_path, capsys):
+    reviews = write_lines(tmp_path / "r[bold].json", old_reviews())
+    root, config = tmp_path / "a [red]b", tmp_path / "[/]"
+    where = ["--output", str(root), "--config-folder", str(config)]
+    assert main(["amazon", "--reviews", str(reviews), "--name", "made", "--core", "2", *where]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert any("lines of r[bold].json" in line for line in told)
+    assert shlex.split(told[-1].removeprefix("next: ")) == [
+        *("python", "run_athwe.py", "--dataset", "made", "--dataset-root", str(root)),
+        *("--config", str(config / "made.yaml")),
+    ]
 
 
 def test_a_file_whose_name_is_no_text_is_read_and_named(run, tmp_path):

@@ -1,5 +1,6 @@
 """The command line: one line and exit code 2 for what the user can mend."""
 
+import json
 import subprocess
 import sys
 
@@ -39,6 +40,14 @@ def test_what_cannot_be_used_is_one_line(shop, bert, capsys, arguments, message)
     lines = [line for line in error.splitlines() if line.startswith("error: ")]
     assert code == 2 and len(lines) == 1 and message in lines[0]
     assert not list(shop.glob("*.pt"))
+
+
+def test_a_text_field_that_is_named_twice_is_encoded_once(shop, bert, capsys):
+    assert (
+        run(capsys, "shop", "--dataset-root", shop.parent, "--text-encoder", bert, "--text-fields", "title,title")[0]
+        == 0
+    )
+    assert json.loads((shop / "features.json").read_text())["txt_emb.pt"]["text_fields"] == ["title"]
 
 
 def test_features_of_another_origin_are_told_before_an_encoder_is_sought(shop, capsys):
