@@ -29,8 +29,8 @@ def parse_yaml(text: str) -> Any:
     """The value that a text stands for.
 
     Raises:
-        PlainYamlError: no YAML, an alias, a tag, a value such as 2014-13-45, brackets nested too deep, or a text that is
-            too long.
+        PlainYamlError: no YAML, an alias, a tag, a value such as 2014-13-45, brackets nested too deep, or too long a
+            text.
     """
     if len(text) > MOST_BYTES:
         raise PlainYamlError(f"it has more than the {MOST_BYTES:,} bytes that settings may have")

@@ -26,6 +26,8 @@ from athwe.prepare.policies import Policies
 from athwe.prepare.reading import Reader
 from athwe.prepare.report import FILE_NAME, lines_of, table_of, write_report
 
+SHOWN_PIXELS, ENCODED_PIXELS = 160, 336
+"""Longer side of a thumbnail; of one that an encoder reads, which takes 224 of a 3:2 photo's shorter side."""
 console = Console()
 
 
@@ -63,7 +65,7 @@ def _run(options: argparse.Namespace, arguments: list[str]) -> None:
         overwrite=options.overwrite,
         least_category_items=options.min_category_items,
         most_categories=options.max_categories,
-        image_pixels=options.image_pixels,
+        image_pixels=options.image_pixels or (ENCODED_PIXELS if options.image_encoder else SHOWN_PIXELS),
     )
     settings.require_free()
     check_encoders(options)

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from PIL import Image
 
 from athwe.prepare.command import main
 
@@ -76,3 +77,13 @@ def test_the_run_that_prepares_a_data_set_makes_its_features_numbered_by_the_fil
     listed = (folder / "items.tsv").read_text().splitlines()[1:]
     features = torch.load(folder / "txt_emb.pt")
     assert len(features) == len(listed) + 1 and features[1:].any()
+
+
+def test_thumbnails_that_an_encoder_reads_are_larger(flags, clip, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (600, 400), "red").save(tmp_path / "pictures" / "10.png")
+    where = ["--output", str(tmp_path / "data"), "--config-folder", str(tmp_path / "config")]
+    for name, encoder, size in (("shown", [], (160, 107)), ("encoded", ["--image-encoder", str(clip)], (336, 224))):
+        assert main([*flags, "--name", name, *where, "--images", str(tmp_path / "pictures"), *encoder]) == 0
+        with Image.open(tmp_path / "data" / name / "images" / "10.jpg") as thumbnail:
+            assert thumbnail.size == size
