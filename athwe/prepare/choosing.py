@@ -18,7 +18,7 @@ from athwe.prepare.reading import Source
 from athwe.prepare.records import Item
 from athwe.prepare.sources.amazon import Amazon
 from athwe.prepare.sources.movielens import find_movielens
-from athwe.prepare.sources.table import RECBOLE, Columns, Form, Table, item_columns_there
+from athwe.prepare.sources.table import RECBOLE, Columns, Form, Table, item_columns_there, require_columns
 from athwe.prepare.thumbnails import find_images
 
 ASKED_FROM_BYTES = 1_000_000_000
@@ -72,7 +72,6 @@ def _table(options: argparse.Namespace, limits: Limits) -> Source:
         given = item_columns_there(file, limits, RECBOLE_ITEM_COLUMNS, form) | given
     if file and not given:
         raise UsageError("a table of items is given, but none of its columns is named (--title-column and others)")
-    _require_readable(interactions, *([items] if items else []))
     columns = Columns(
         user=options.user_column,
         item=options.item_column,
@@ -82,6 +81,8 @@ def _table(options: argparse.Namespace, limits: Limits) -> Source:
         category_separator=options.category_separator.strip(),
         **given,
     )
+    if file:
+        require_columns(file, limits, (columns.item_id, *given.values()), form)
     return Table(SourceFile(interactions), file, columns, form)
 
 

@@ -111,13 +111,14 @@ def to_seconds(text: str, unit: TimeUnit) -> int:
             moment = datetime.fromisoformat(text.strip())
             return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() // 1)
         number = int(text) if text.isdecimal() else int(float(text) // 1)
-        seconds = number // 1000 if unit == "milliseconds" else number
     except (ValueError, OverflowError):
         expected = "date such as 2014-07-23 or 2014-07-23T10:00:00Z" if unit == "iso" else f"time in unix {unit}"
         raise BrokenLine(f"{shown(text)} is no {expected} (--time-unit {unit})") from None
-    if abs(seconds) > MILLISECONDS_ABOVE and unit == "seconds":
+    if unit == "milliseconds" and 0 < number < MILLISECONDS_ABOVE:
+        raise BrokenLine(f"time {shown(text)} in milliseconds is in 1973 or before (--time-unit seconds?)")
+    if unit == "seconds" and abs(number) > MILLISECONDS_ABOVE:
         raise BrokenLine(f"time {shown(text)} is finer than seconds (--time-unit milliseconds?)")
-    return seconds
+    return number // 1000 if unit == "milliseconds" else number
 
 
 def shown(value: Any) -> str:

@@ -137,3 +137,14 @@ def item_columns_there(file: SourceFile, limits: Limits, wanted: Mapping[str, st
 
     next(Reader(limits).records(file, look, form.split), None)
     return found
+
+
+def require_columns(file: SourceFile, limits: Limits, wanted: Sequence[str], form: Form) -> None:
+    """Look at a table's header before another file is read for an hour; a pipe can be read once, so it is left alone.
+
+    Raises:
+        DataError: no such file, or none of the columns.
+    """
+    if not file.path.is_fifo():
+        rows = _Rows(file.name, form, wanted, lambda *cells: cells)
+        next(Reader(limits).records(file, rows.parse, form.split), None)

@@ -98,6 +98,14 @@ def test_a_header_that_does_not_tell_its_columns_is_refused_as_such(run, tmp_pat
     assert result.code == 2 and expected.format(table) in result.err
 
 
+def test_a_column_of_the_items_that_is_missing_is_told_before_the_interactions_are_read(run, tmp_path):
+    first = write_lines(tmp_path / "first", ["no record at all"])
+    items = write_lines(tmp_path / "items", ["i,name", "1,Pan"])
+    names = "--user-column u --item-column i --time-column t --title-column title".split()
+    result = run("csv", "--interactions", str(first), "--items", str(items), *names)
+    assert result.code == 2 and f"{items} has no column 'title'" in result.err
+
+
 @pytest.mark.parametrize("source", ["amazon", "csv"])
 def test_a_second_file_that_is_missing_is_told_before_the_first_is_read(run, tmp_path, source):
     first = write_lines(tmp_path / "first", ["no record at all"])
@@ -150,6 +158,13 @@ def test_milliseconds_taken_for_seconds_are_told(run, tmp_path):
     table = write_lines(tmp_path / "table.csv", ["u,i,t", *(f"1,{item},{seconds(item)}000" for item in range(5))])
     result = run("csv", "--interactions", str(table), *"--user-column u --item-column i --time-column t".split())
     assert result.code == 2 and "line 2" in result.err and "--time-unit milliseconds?" in result.err
+
+
+def test_seconds_taken_for_milliseconds_are_told(run, tmp_path):
+    table = write_lines(tmp_path / "table.csv", ["u,i,t", *(f"1,{item},{seconds(item)}" for item in range(5))])
+    names = "--user-column u --item-column i --time-column t --time-unit milliseconds".split()
+    result = run("csv", "--interactions", str(table), *names)
+    assert result.code == 2 and "line 2" in result.err and "--time-unit seconds?" in result.err
 
 
 def test_an_existing_data_set_is_refused_before_anything_is_read(run, flags, content, tmp_path):
