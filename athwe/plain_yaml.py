@@ -1,4 +1,4 @@
-"""Read YAML that anybody may have written: plain values, no aliases, a stated size."""
+"""Read YAML that anybody may have written: plain values, no aliases, no tags, a stated size."""
 
 from typing import Any
 
@@ -14,9 +14,14 @@ class PlainYamlError(ValueError):
 
 class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """Refuse aliases: a few lines of them stand for more values than there is memory."""
+        """Refuse aliases, a few lines of which stand for more values than there is memory, and tags.
+
+        PyYAML looks up what stands behind a tag without looking at it first: `!!bool maybe` is a KeyError.
+        """
         if self.check_event(yaml.AliasEvent):
             raise PlainYamlError("an alias such as *name is not taken; write the value out")
+        if getattr(self.peek_event(), "tag", None) is not None:
+            raise PlainYamlError("a tag such as !!bool is not taken; write the plain value")
         return super().compose_node(parent, index)
 
 
@@ -24,7 +29,8 @@ def parse_yaml(text: str) -> Any:
     """The value that a text stands for.
 
     Raises:
-        PlainYamlError: no YAML, an alias, a value such as 2014-13-45, brackets nested too deep, or too long a text.
+        PlainYamlError: no YAML, an alias, a tag, a value such as 2014-13-45, brackets nested too deep, or too long a
+            text.
     """
     if len(text) > MOST_BYTES:
         raise PlainYamlError(f"it has more than the {MOST_BYTES:,} bytes that settings may have")

@@ -25,7 +25,7 @@ class SplitConfig(BaseModel):
     @classmethod
     def _is_cut(cls, value: Any) -> float | str:
         if isinstance(value, date):  # what YAML makes of 2014-05-01
-            return value.isoformat()
+            value = value.isoformat()
         with suppress(ValueError):
             if isinstance(value, str) and 1970 <= datetime.fromisoformat(value).year < 5139:
                 return value

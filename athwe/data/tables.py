@@ -20,7 +20,8 @@ def read_columns(path: Path, required: Sequence[str], optional: Sequence[str] = 
         A table with the required columns and those of the optional ones that are there; empty cells are "".
 
     Raises:
-        DataError: no such file, not UTF-8 text, a required column missing, or a row of another width.
+        DataError: no such file, not UTF-8 text, a required column missing or asked for twice, or a row of another
+            width.
     """
     header = _read_header(path)
     missing = [name for name in required if name not in header]
@@ -31,6 +32,8 @@ def read_columns(path: Path, required: Sequence[str], optional: Sequence[str] = 
         )
     names = [*required, *(name for name in optional if name in header)]
     for name in names:
+        if names.count(name) > 1:
+            raise DataError(f"column {name!r} of {path} is asked for as two things; name another one for one of them")
         if header.count(name) > 1:
             raise DataError(f"the header of {path} names {name!r} {header.count(name)} times: which one is meant?")
     positions = {name: str(header.index(name)) for name in names}

@@ -13,7 +13,7 @@ class Bars:
     def __init__(self, console: Console):
         self._console = console
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.fields[amount]}"),
             TimeElapsedColumn(),

@@ -13,12 +13,12 @@ from athwe.prepare.download.fetch import Fetcher
 from athwe.prepare.download.images import fetch_images
 from athwe.prepare.download.public import MOVIELENS, amazon_files
 from athwe.prepare.limits import Limits
-from athwe.prepare.opening import SourceFile
+from athwe.prepare.opening import SourceFile, telling
 from athwe.prepare.reading import Source
 from athwe.prepare.records import Item
 from athwe.prepare.sources.amazon import Amazon
 from athwe.prepare.sources.movielens import find_movielens
-from athwe.prepare.sources.table import RECBOLE, Columns, Form, Table, item_columns_there
+from athwe.prepare.sources.table import RECBOLE, Columns, Form, Table, item_columns_there, require_columns
 from athwe.prepare.thumbnails import find_images
 
 ASKED_FROM_BYTES = 1_000_000_000
@@ -43,6 +43,7 @@ def choose_source(options: argparse.Namespace, limits: Limits, bars: Bars) -> So
 def _amazon(options: argparse.Namespace, bars: Bars) -> Source:
     if bool(options.download) == bool(options.reviews):
         raise UsageError("one of --reviews and --download is needed")
+    _require_readable(*options.reviews, *options.metadata)
     if not options.download:
         return Amazon(options.reviews, options.metadata)
     fetcher = _fetcher(options, bars, f"amazon-{options.download}")
@@ -80,7 +81,17 @@ def _table(options: argparse.Namespace, limits: Limits) -> Source:
         category_separator=options.category_separator.strip(),
         **given,
     )
+    if file:
+        require_columns(file, limits, (columns.item_id, *given.values()), form)
     return Table(SourceFile(interactions), file, columns, form)
+
+
+def _require_readable(*paths: Path) -> None:
+    """Refuse a file that is not there before another one is read for an hour."""
+    for path in paths:
+        if not path.is_fifo():  # which can be opened once
+            with telling(str(path)), path.open("rb"):
+                pass
 
 
 def _delimiter(text: str) -> str:

@@ -2,11 +2,13 @@
 
 import argparse
 import logging
+import shlex
 import sys
 from pathlib import Path
 
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.markup import escape
 
 from athwe.command_line import INTERRUPTED, USER_ERROR
 from athwe.config import Config
@@ -24,6 +26,8 @@ from athwe.prepare.policies import Policies
 from athwe.prepare.reading import Reader
 from athwe.prepare.report import FILE_NAME, lines_of, table_of, write_report
 
+SHOWN_PIXELS, ENCODED_PIXELS = 160, 336
+"""Longer side of a thumbnail; of one that an encoder reads, which takes 224 of a 3:2 photo's shorter side."""
 console = Console()
 
 
@@ -61,7 +65,7 @@ def _run(options: argparse.Namespace, arguments: list[str]) -> None:
         overwrite=options.overwrite,
         least_category_items=options.min_category_items,
         most_categories=options.max_categories,
-        image_pixels=options.image_pixels,
+        image_pixels=options.image_pixels or (ENCODED_PIXELS if options.image_encoder else SHOWN_PIXELS),
     )
     settings.require_free()
     check_encoders(options)
@@ -83,7 +87,10 @@ def _run(options: argparse.Namespace, arguments: list[str]) -> None:
     write_features(
         settings.folder, settings.name, options, settings.config
     )  # a data set without them, too: a failure keeps it
-    console.print(f"next: [bold]python run_athwe.py --dataset {settings.name} --dataset-root {settings.root}[/]")
+    command = ["python", "run_athwe.py", "--dataset", settings.name, "--dataset-root", str(settings.root)]
+    if options.config_folder:
+        command += ["--config", str(config_path)]
+    console.print(f"next: [bold]{escape(shlex.join(command))}[/]", soft_wrap=True)
 
 
 def _config(options: argparse.Namespace, path: Path) -> Config:

@@ -118,7 +118,9 @@ def _add_image_flags(command: argparse.ArgumentParser) -> Any:
     which = command.add_mutually_exclusive_group()
     which.add_argument("--images", type=Path, metavar="DIR", help="images named <item id>.jpg, .png, .webp …")
     which.add_argument("--download-images", action="store_true", help="fetch those that the items name by URL")
-    command.add_argument("--image-pixels", type=positive_int, default=160, help="of a thumbnail's longer side (160)")
+    command.add_argument(
+        "--image-pixels", type=positive_int, metavar="N", help="of a thumbnail's longer side (160; for an encoder 336)"
+    )
     command.add_argument(
         "--download-folder", type=Path, metavar="DIR", help="where what is fetched stays (default: <output>/.downloads)"
     )

@@ -18,6 +18,11 @@ from athwe.prepare.limits import Limits, Progress
 CHUNK_BYTES = 1 << 20
 OTHER_COMPRESSIONS = (b"PK\x03\x04", b"PK\x05\x06", b"\xfd7zX", b"BZh", b"\x28\xb5\x2f\xfd")
 """First bytes of zip, xz, bzip2 and zstd files."""
+_DAMAGED = (
+    gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError,
+    UnicodeDecodeError,  # of a member's name
+)  # fmt: skip
+"""What gzip and zip make of files that are not as they say."""
 RATIO_FROM_BYTES = 64 << 20
 """Below this many decompressed bytes a ratio means nothing."""
 
@@ -31,8 +36,9 @@ class SourceFile:
 
     @property
     def name(self) -> str:
-        """For people."""
-        return str(self.path) if self.member is None else f"{self.path}, {self.member}"
+        """For people; bytes that are no UTF-8 are escaped."""
+        path = str(self.path).encode(errors="backslashreplace").decode()
+        return path if self.member is None else f"{path}, {self.member}"
 
 
 class _Counted(io.RawIOBase):
@@ -88,6 +94,8 @@ def opened(file: SourceFile, limits: Limits, progress: Progress) -> Iterator[Ope
         if file.member is not None:
             archive = stack.enter_context(open_zip(file.path))
             info = archive.getinfo(file.member)
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise _unread_compression(file.name)
             told = progress.start(file.name, info.file_size)
             bounded = _bounded(file.name, lambda: info.compress_size, limits, told)
             inner = stack.enter_context(archive.open(info))
@@ -104,7 +112,7 @@ def opened(file: SourceFile, limits: Limits, progress: Progress) -> Iterator[Ope
             bounded = _bounded(file.name, lambda: raw.total, limits, lambda count: None)
             stream = io.BufferedReader(_Counted(unzipped, bounded), CHUNK_BYTES)
         elif start.startswith(OTHER_COMPRESSIONS):
-            raise DataError(f"{file.name} is compressed in a way that is not read here; unpack it, or use gzip")
+            raise _unread_compression(file.name)
         yield Opened(stream, size_bytes, raw.digest.hexdigest)
 
 
@@ -160,10 +168,14 @@ def telling(name: str) -> Iterator[None]:
         raise DataError(
             f"{name} ends in the middle of its compressed data, as after a broken download; fetch it again"
         ) from None
-    except (gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except _DAMAGED as error:
         raise DataError(f"{name} is damaged or cannot be decompressed ({' '.join(str(error).split())})") from None
     except OSError as error:
         raise DataError(f"cannot read {name}: {error.strerror or error}") from None
+
+
+def _unread_compression(name: str) -> DataError:
+    return DataError(f"{name} is compressed in a way that is not read here; unpack it, or use gzip")
 
 
 def _digest(path: Path) -> str:

@@ -22,6 +22,8 @@ class Tally:
     """Lines of one file."""
 
     name: str
+    has_header: bool = False
+    """Whether the first line says what the others are."""
     lines: int = 0
     broken: int = 0
     first_broken: tuple[int, str] | None = None
@@ -31,9 +33,16 @@ class Tally:
     """Lines of the row being read: several where a cell has line breaks, or a quote that is never closed."""
 
     def add_broken(self, reason: str, lines: int = 1) -> None:
-        """The lines read last are no record."""
+        """The lines read last are no record.
+
+        Raises:
+            DataError: the header is among them: without it no other line can be read.
+        """
+        first = self.lines - lines + 1
+        if self.has_header and first == 1:
+            raise DataError(f"the header of {self.name} cannot be read: {reason}")
         self.broken += lines
-        self.first_broken = self.first_broken or (self.lines - lines + 1, reason)
+        self.first_broken = self.first_broken or (first, reason)
 
     def require_mostly_good(self, share: float) -> None:
         """Refuse a file that is mostly broken.
@@ -70,13 +79,14 @@ class Reader:
         """What `parse` makes of each line; None is left out.
 
         Args:
-            split: makes rows of lines, as `csv.reader` does.
+            split: makes rows of lines, as `csv.reader` does; the first is the header.
             fallback: encoding of lines that are not UTF-8.
 
         Raises:
-            DataError: no such file, damaged compression, a limit passed, another encoding, or mostly broken.
+            DataError: no such file, damaged compression, a limit passed, another encoding, a header that is none, or
+                mostly broken.
         """
-        tally = self.tallies[file] = Tally(file.name)
+        tally = self.tallies[file] = Tally(file.name, has_header=split is not iter)
         with telling(file.name), opened(file, self.limits, self._progress) as source:
             self.opened[file] = source
             rows = split(self._lines(source.stream, tally, fallback))

@@ -12,6 +12,8 @@ MAX_ID_CHARACTERS = 128
 """Ids are held as fixed-width text, so one huge id would cost its length for every user."""
 MAX_TITLE_CHARACTERS, MAX_CATEGORY_CHARACTERS, MAX_DESCRIPTION_CHARACTERS = 500, 100, 2_000
 """Longer texts are cut; BERT's 512 tokens are some 2,000 characters."""
+MAX_CATEGORIES = 90
+"""Of an item; further ones are left out, so that they fit a cell of a `.item` (`MOST_CELL_CHARACTERS`)."""
 
 TimeUnit = Literal["seconds", "milliseconds", "iso"]
 _TAG = re.compile(r"</?[A-Za-z!][^<>]{0,500}>")
@@ -65,7 +67,7 @@ def make_item(item_id: str, title: Any, categories: Any, description: Any, image
     return Item(
         item_id=item_id,
         title=clean(" ".join(texts(title)), MAX_TITLE_CHARACTERS),
-        categories=tuple(dict.fromkeys(name for name in names if name)),
+        categories=tuple(dict.fromkeys(name for name in names if name))[:MAX_CATEGORIES],
         description=clean(" ".join(texts(description)), MAX_DESCRIPTION_CHARACTERS),
         image=image.strip() if isinstance(image, str) else "",
     )
@@ -109,13 +111,14 @@ def to_seconds(text: str, unit: TimeUnit) -> int:
             moment = datetime.fromisoformat(text.strip())
             return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() // 1)
         number = int(text) if text.isdecimal() else int(float(text) // 1)
-        seconds = number // 1000 if unit == "milliseconds" else number
     except (ValueError, OverflowError):
         expected = "date such as 2014-07-23 or 2014-07-23T10:00:00Z" if unit == "iso" else f"time in unix {unit}"
         raise BrokenLine(f"{shown(text)} is no {expected} (--time-unit {unit})") from None
-    if abs(seconds) > MILLISECONDS_ABOVE and unit == "seconds":
+    if unit == "milliseconds" and 0 < number < MILLISECONDS_ABOVE:
+        raise BrokenLine(f"time {shown(text)} in milliseconds is in 1973 or before (--time-unit seconds?)")
+    if unit == "seconds" and abs(number) > MILLISECONDS_ABOVE:
         raise BrokenLine(f"time {shown(text)} is finer than seconds (--time-unit milliseconds?)")
-    return seconds
+    return number // 1000 if unit == "milliseconds" else number
 
 
 def shown(value: Any) -> str:

@@ -58,13 +58,13 @@ def lines_of(outcome: Outcome, policies: Policies, reader: Reader, images_failed
 
 def table_of(lines: list[Line], title: str) -> Table:
     """The counts that are not zero, for the terminal."""
-    table = Table(title=title, title_justify="left", show_header=False)
+    table = Table(title=escape(title), title_justify="left", show_header=False)
     table.add_column("what")
     table.add_column("count", justify="right")
     table.add_column("what was done")
     for line in lines:
         if line.count:
-            table.add_row(line.text, f"{line.count:,}", escape(line.note))
+            table.add_row(escape(line.text), f"{line.count:,}", escape(line.note))
     return table
 
 
@@ -94,7 +94,8 @@ def write_report(
         },
         "counts": {line.key: line.count for line in lines if not line.key.startswith("lines of")},
     }
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")  # file names may be bytes that are no UTF-8
 
 
 def _lines_read(reader: Reader) -> Iterator[Line]:

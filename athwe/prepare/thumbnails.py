@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from athwe.errors import DataError
 from athwe.prepare.file_names import image_name, safe_name
@@ -75,7 +75,8 @@ def shrink(path: Path, target: Path, size_pixels: int) -> str | None:
             if image.width * image.height > MAX_PIXELS:
                 return f"{image.width:,} × {image.height:,} pixels, above the limit of {MAX_PIXELS:,}"
             image.draft("RGB", (size_pixels, size_pixels))
-            small = image.convert("RGBA" if image.has_transparency_data else "RGB")
+            upright = ImageOps.exif_transpose(image)  # a thumbnail has no EXIF that could say how to turn it
+            small = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
         small.thumbnail((size_pixels, size_pixels), Image.Resampling.LANCZOS)
         if small.mode == "RGBA":
             small = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small).convert("RGB")

@@ -24,7 +24,7 @@ def add_feature_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--text-fields",
-        type=lambda text: tuple(field.strip() for field in text.split(",") if field.strip()),
+        type=lambda text: tuple(dict.fromkeys(field.strip() for field in text.split(",") if field.strip())),
         metavar="NAMES",
         help="columns of the .item file that make an item's text (default: title,categories,description, those there)",
     )

@@ -83,9 +83,11 @@ def write_features(
         DataError: the folder breaks the contract of `dataset/README.md`, or has features that are not ours to replace.
         ConfigError: the data set's configuration or the device cannot be used.
     """
+    asked: dict[Modality, str | None] = {"txt": options.text_encoder, "img": options.image_encoder}
+    for modality, encoder in asked.items():
+        if encoder:
+            require_replaceable(folder, modality, options.replace_features)  # before weights come from a hub
     choices = check_encoders(options)
-    for modality in choices:
-        require_replaceable(folder, modality, options.replace_features)
     if not choices:
         return []
     config = config or load_config(name)
@@ -109,7 +111,7 @@ def _make(
     label = f"{FEATURE_FILES[modality]} by {choice.about['encoder']}"
     encoded = encode(choice, inputs.sources, batch_size, label)
     if not encoded.rows:
-        raise DataError(f"no item of {folder} has {inputs.what} that can be read: there is nothing to encode")
+        raise DataError(f"no item of {folder} has a {inputs.what} that can be read: there is nothing to encode")
     rows = np.zeros((len(item_tokens), encoded.about["width"]), np.float32)
     for number, key in enumerate(inputs.keys):
         if key is not None and key in encoded.rows:

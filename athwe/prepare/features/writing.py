@@ -32,8 +32,13 @@ def require_replaceable(folder: Path, modality: Modality, replace: bool) -> None
             "tensor, to have the features made anew"
         )
     path = folder / FEATURE_FILES[modality]
-    if path.exists() and path.name not in read_record(folder) and not replace:
+    if path.exists() and not replace and not _is_ours(folder, path):
         raise DataError(f"{path} exists and was not made by this command; --replace-features writes over it")
+
+
+def _is_ours(folder: Path, path: Path) -> bool:
+    made = read_record(folder).get(path.name)
+    return isinstance(made, dict) and made.get("sha256") == file_digest(path)
 
 
 def write_tensor(folder: Path, modality: Modality, rows: Float32[np.ndarray, "N D"], about: Mapping[str, Any]) -> Path:
@@ -62,7 +67,7 @@ def read_record(folder: Path) -> dict[str, Any]:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read ({error}); remove it to have it written anew") from None
     if not isinstance(record, dict):
         raise DataError(f"{path} must hold one entry for each feature file, found {type(record).__name__}")

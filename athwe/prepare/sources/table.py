@@ -119,6 +119,9 @@ class _Rows:
                 f"{self.file_name} has no column {', '.join(map(repr, missing))}; with {self.form.delimiter!r} between "
                 f"columns its header names {', '.join(map(repr, names))[:300]}"
             )
+        repeated = [name for name in self.wanted if names.count(name) > 1]
+        if repeated:
+            raise DataError(f"the header of {self.file_name} names {repeated[0]!r} more than once: which one is meant?")
         self.width = len(names)
         self.positions = [names.index(name) for name in self.wanted]
 
@@ -134,3 +137,14 @@ def item_columns_there(file: SourceFile, limits: Limits, wanted: Mapping[str, st
 
     next(Reader(limits).records(file, look, form.split), None)
     return found
+
+
+def require_columns(file: SourceFile, limits: Limits, wanted: Sequence[str], form: Form) -> None:
+    """Look at a table's header before another file is read for an hour; a pipe can be read once, so it is left alone.
+
+    Raises:
+        DataError: no such file, or none of the columns.
+    """
+    if not file.path.is_fifo():
+        rows = _Rows(file.name, form, wanted, lambda *cells: cells)
+        next(Reader(limits).records(file, rows.parse, form.split), None)

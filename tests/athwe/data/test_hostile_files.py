@@ -287,6 +287,9 @@ def test_one_very_wide_row_is_refused_before_every_item_gets_as_wide_a_one(folde
 @pytest.mark.parametrize(
     ("text", "part"),
     [
+        ("gate: !!bool maybe", "a tag such as !!bool is not taken"),
+        ("time_scale: !!int ''", "a tag"),
+        ("valid_from: !!timestamp x", "a tag"),
         ("a: &a [x, x]\nb: &b [*a, *a]\nbeta: *b", "alias"),
         ("beta: " + "[" * 5_000, "nested too deep"),
         ("beta: " + "9" * 5_000, "not YAML"),

@@ -109,6 +109,12 @@ def test_columns_go_by_the_names_of_the_config(folder):
     assert read_interactions(path, config).item_tokens.tolist() == ["[PAD]", "x"]
 
 
+def test_a_column_cannot_be_two_things(folder):
+    config = DataConfig(USER_ID_FIELD="item_id", **KEEP_ALL)
+    with pytest.raises(DataError, match="'item_id' of .* asked for as two things"):
+        read_interactions(folder / "tiny.inter", config)
+
+
 @pytest.mark.parametrize(
     ("text", "part"),
     [

@@ -115,8 +115,12 @@ def test_cuts_that_leave_nothing_are_refused_in_one_line(folder, load, changes, 
     assert "\n" not in str(error.value) or not isinstance(error.value, DataError)
 
 
+EARLY = "valid_from=0001-01-01T00:00:00+14:00"
+"""YAML reads it as a time, in UTC of the year 0, which Python has no name for."""
+
+
 @pytest.mark.parametrize(
-    "text", ["valid_from=1.5", "valid_from=0", "valid_from=never", "valid_from=true", "valid_from="]
+    "text", ["valid_from=1.5", "valid_from=0", "valid_from=never", "valid_from=true", "valid_from=", EARLY]
 )
 def test_what_is_no_cut_is_refused(text):
     with pytest.raises(ConfigError, match="valid_from.*a date such as 2014-05-01"):

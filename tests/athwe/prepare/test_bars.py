@@ -26,6 +26,13 @@ def test_a_log_file_sees_a_line_of_each_file():
     assert console.file.getvalue() == "reviews.json.gz: 2.0 MB\nfiltering and numbering\n"
 
 
+def test_a_path_is_shown_as_it_is():
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    with Bars(console) as bars:
+        bars.start("a[/b].json", 1_000)(500)
+    assert "a[/b].json" in console.file.getvalue()
+
+
 def test_where_nobody_can_answer_the_answer_is_no():
     assert not Bars(Console(file=io.StringIO())).confirm("Fetch it?")
 

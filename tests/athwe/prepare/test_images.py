@@ -6,7 +6,7 @@ import struct
 import zlib
 
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 from range_server import serving
 from raw_files import TOKENS
 
@@ -53,6 +53,19 @@ def test_a_small_image_is_not_blown_up_and_transparency_is_white(tmp_path):
     assert shrink(tmp_path / "image", tmp_path / "small.jpg", 160) is None
     with Image.open(tmp_path / "small.jpg") as small:
         assert small.size == (20, 30) and small.getpixel((5, 5)) == (255, 255, 255)
+
+
+def test_a_photo_is_turned_as_its_camera_says(tmp_path):
+    photo = Image.new("RGB", (200, 100), "red")
+    photo.paste("blue", (0, 0, 100, 100))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # to be turned clockwise: left comes to the top
+    photo.save(tmp_path / "photo.png", exif=exif)
+    assert shrink(tmp_path / "photo.png", tmp_path / "small.jpg", 100) is None
+    with Image.open(tmp_path / "small.jpg") as small:
+        assert small.size == (50, 100) and not small.getexif()
+        top, bottom = small.getpixel((25, 10)), small.getpixel((25, 90))
+    assert top[2] > 200 > 50 > top[0] and bottom[0] > 200 > 50 > bottom[2]
 
 
 @pytest.mark.parametrize(

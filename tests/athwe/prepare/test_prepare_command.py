@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from raw_files import TITLES, metadata_2018, old_reviews, seconds, write_amazon,
 
 from athwe.config_files import load_config
 from athwe.data.interactions import prepare_interactions
+from athwe.data.items import read_items
+from athwe.prepare.command import main
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -79,6 +82,72 @@ def test_a_missing_column_is_told_with_those_there_are(run, tmp_path):
     assert result.code == 2 and "no column 'who', 'what', 'when'" in result.err and "'who;what;when'" in result.err
 
 
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (b"who,what,when,gr\xf6\xdfe", "the header of {} cannot be read: not UTF-8 text"),
+        (b"who,what,when,when", "the header of {} names 'when' more than once"),
+    ],
+)
+def test_a_header_that_does_not_tell_its_columns_is_refused_as_such(run, tmp_path, header, expected):
+    table = tmp_path / "table.csv"
+    table.write_bytes(header + b"\n" + b"a,b,1000,2000\n" * 9)
+    result = run(
+        "csv", "--interactions", str(table), *"--user-column who --item-column what --time-column when".split()
+    )
+    assert result.code == 2 and expected.format(table) in result.err
+
+
+def test_a_column_of_the_items_that_is_missing_is_told_before_the_interactions_are_read(run, tmp_path):
+    first = write_lines(tmp_path / "first", ["no record at all"])
+    items = write_lines(tmp_path / "items", ["i,name", "1,Pan"])
+    names = "--user-column u --item-column i --time-column t --title-column title".split()
+    result = run("csv", "--interactions", str(first), "--items", str(items), *names)
+    assert result.code == 2 and f"{items} has no column 'title'" in result.err
+
+
+@pytest.mark.parametrize("source", ["amazon", "csv"])
+def test_a_second_file_that_is_missing_is_told_before_the_first_is_read(run, tmp_path, source):
+    first = write_lines(tmp_path / "first", ["no record at all"])
+    names = "--user-column u --item-column i --time-column t --title-column n".split()
+    arguments = {
+        "amazon": ["--reviews", str(first), "--metadata", "missing"],
+        "csv": ["--interactions", str(first), "--items", "missing", *names],
+    }
+    assert run(source, *arguments[source]).err == "error: cannot read missing: No such file or directory\n"
+
+
+def test_an_item_of_very_many_categories_can_be_loaded(run, tmp_path):
+    names = [f"{number:03}{'x' * 97}" for number in range(300)]
+    metadata = write_lines(tmp_path / "meta.json", [json.dumps({"asin": "10", "title": "Pan", "category": names})])
+    reviews = write_lines(tmp_path / "reviews.json", old_reviews())
+    result = run("amazon", "--reviews", str(reviews), "--metadata", str(metadata), "--core", "2")
+    tokens = np.array(["[PAD]", *(row[1] for row in rows(result.folder / "items.tsv"))])
+    items = read_items(result.folder, "made", "item_id", tokens).set_index("item_id")
+    assert items.loc["10", "categories"].split() == names[:90]
+
+
+def test_brackets_in_a_path_are_no_markup_and_the_next_command_can_be_pasted(tmp_path, capsys):
+    reviews = write_lines(tmp_path / "r[bold].json", old_reviews())
+    root, config = tmp_path / "a [red]b", tmp_path / "[/]"
+    where = ["--output", str(root), "--config-folder", str(config)]
+    assert main(["amazon", "--reviews", str(reviews), "--name", "made", "--core", "2", *where]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert any("lines of r[bold].json" in line for line in told)
+    assert shlex.split(told[-1].removeprefix("next: ")) == [
+        *("python", "run_athwe.py", "--dataset", "made", "--dataset-root", str(root)),
+        *("--config", str(config / "made.yaml")),
+    ]
+
+
+def test_a_file_whose_name_is_no_text_is_read_and_named(run, tmp_path):
+    reviews = write_lines(tmp_path / os.fsdecode(b"reviews\xff.json"), old_reviews())
+    result = run("amazon", "--reviews", str(reviews), "--core", "2")
+    assert result.code == 0
+    written = json.loads((result.folder / "preparation.json").read_text(encoding="utf-8"))
+    assert str(reviews) in written["command"] and written["sources"][0]["file"].endswith("reviews\\udcff.json")
+
+
 def test_a_core_that_leaves_nothing_is_told_without_the_temporary_name(run, flags, tmp_path):
     result = run(*flags[: flags.index("--core")], "--core", "50")
     assert result.code == 2 and "nothing is left of made.inter" in result.err and ".tmp" not in result.err
@@ -89,6 +158,13 @@ def test_milliseconds_taken_for_seconds_are_told(run, tmp_path):
     table = write_lines(tmp_path / "table.csv", ["u,i,t", *(f"1,{item},{seconds(item)}000" for item in range(5))])
     result = run("csv", "--interactions", str(table), *"--user-column u --item-column i --time-column t".split())
     assert result.code == 2 and "line 2" in result.err and "--time-unit milliseconds?" in result.err
+
+
+def test_seconds_taken_for_milliseconds_are_told(run, tmp_path):
+    table = write_lines(tmp_path / "table.csv", ["u,i,t", *(f"1,{item},{seconds(item)}" for item in range(5))])
+    names = "--user-column u --item-column i --time-column t --time-unit milliseconds".split()
+    result = run("csv", "--interactions", str(table), *names)
+    assert result.code == 2 and "line 2" in result.err and "--time-unit seconds?" in result.err
 
 
 def test_an_existing_data_set_is_refused_before_anything_is_read(run, flags, content, tmp_path):

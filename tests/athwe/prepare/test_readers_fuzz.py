@@ -3,6 +3,7 @@
 import gzip
 import json
 import tempfile
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -194,3 +195,23 @@ def test_a_raw_file_cut_anywhere_is_read_or_refused(form, tmp_path, run):
     result = run(*flags, "--core", "1")
     assert result.code in (0, 2) and result.err.count("\n") <= 1
     assert (result.code == 0) == result.folder.exists()
+
+
+@PATIENT
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=4), st.floats(0, 1))
+def test_a_zip_that_was_damaged_is_read_or_refused(changes, kept):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ml.zip"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("ml/ratings.dat", "".join(f"{user}::1::5::{10**9 + user}\n" for user in range(50)))
+            archive.writestr("ml/mövies.dat", "1::A::B\n")
+        content = bytearray(path.read_bytes())
+        for place, value in changes:
+            content[int(place * (len(content) - 1))] = value
+        path.write_bytes(content[: len(content) if kept > 0.1 else int(10 * kept * len(content))])
+        try:
+            source = find_movielens(path)
+            collect(source.reviews(Reader(LENIENT)))
+            list(source.items(Reader(LENIENT), ANY_ITEM))
+        except DataError as error:
+            assert "\n" not in str(error)

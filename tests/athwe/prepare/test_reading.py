@@ -200,6 +200,21 @@ def test_a_zip_that_was_cut_is_refused(tmp_path):
         pass
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_of_another_compression_is_refused(tmp_path, compression):
+    path = tmp_path / "file.zip"
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("numbers", b"1\n" * 1000)
+    assert "compressed in a way that is not read here" in refusal(path, member="numbers")
+
+
+def test_a_zip_whose_names_are_no_text_is_refused(tmp_path):
+    path = zipped(tmp_path / "file.zip", **{"ü.data": b"1\n"})
+    path.write_bytes(path.read_bytes().replace("ü".encode(), b"\xff\xff"))
+    with pytest.raises(DataError, match="damaged"), open_zip(path):
+        pass
+
+
 def test_an_encrypted_zip_is_refused(tmp_path):
     path = zipped(tmp_path / "file.zip", numbers=b"1\n")
     content = bytearray(path.read_bytes())

@@ -1,10 +1,12 @@
 """The command line: one line and exit code 2 for what the user can mend."""
 
+import json
 import subprocess
 import sys
 
 import pytest
 import torch
+from PIL import Image
 
 from athwe.prepare.command import main
 
@@ -41,6 +43,20 @@ def test_what_cannot_be_used_is_one_line(shop, bert, capsys, arguments, message)
     assert not list(shop.glob("*.pt"))
 
 
+def test_a_text_field_that_is_named_twice_is_encoded_once(shop, bert, capsys):
+    assert (
+        run(capsys, "shop", "--dataset-root", shop.parent, "--text-encoder", bert, "--text-fields", "title,title")[0]
+        == 0
+    )
+    assert json.loads((shop / "features.json").read_text())["txt_emb.pt"]["text_fields"] == ["title"]
+
+
+def test_features_of_another_origin_are_told_before_an_encoder_is_sought(shop, capsys):
+    torch.save(torch.zeros(31, 4), shop / "txt_emb.pt")
+    code, error = run(capsys, "shop", "--dataset-root", shop.parent, "--text-encoder", "nobody/nothing")
+    assert code == 2 and "--replace-features" in error
+
+
 @pytest.mark.parametrize("module", ["transformers", "huggingface_hub"])
 def test_a_missing_extra_names_the_command_to_install_it(shop, bert, capsys, monkeypatch, module):
     monkeypatch.setitem(sys.modules, module, None)
@@ -61,3 +77,13 @@ def test_the_run_that_prepares_a_data_set_makes_its_features_numbered_by_the_fil
     listed = (folder / "items.tsv").read_text().splitlines()[1:]
     features = torch.load(folder / "txt_emb.pt")
     assert len(features) == len(listed) + 1 and features[1:].any()
+
+
+def test_thumbnails_that_an_encoder_reads_are_larger(flags, clip, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (600, 400), "red").save(tmp_path / "pictures" / "10.png")
+    where = ["--output", str(tmp_path / "data"), "--config-folder", str(tmp_path / "config")]
+    for name, encoder, size in (("shown", [], (160, 107)), ("encoded", ["--image-encoder", str(clip)], (336, 224))):
+        assert main([*flags, "--name", name, *where, "--images", str(tmp_path / "pictures"), *encoder]) == 0
+        with Image.open(tmp_path / "data" / name / "images" / "10.jpg") as thumbnail:
+            assert thumbnail.size == size

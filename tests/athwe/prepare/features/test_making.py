@@ -137,6 +137,17 @@ def test_features_from_elsewhere_are_only_replaced_when_told(shop, bert):
     write_features(shop, "shop", flags("--text-encoder", bert, "--replace-features"))
     write_features(shop, "shop", flags("--text-encoder", bert))  # ours now
     assert load(shop / "txt_emb.pt").shape == (31, WIDTH)
+    torch.save(torch.ones(31, 3), shop / "txt_emb.pt")  # put over ours by hand
+    with pytest.raises(DataError, match="was not made by this command"):
+        write_features(shop, "shop", flags("--text-encoder", bert))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{", "[]", '{"txt_emb.pt": "mine"}'])
+def test_a_record_that_is_none_is_refused_in_one_line(shop, bert, text):
+    torch.save(torch.ones(3), shop / "txt_emb.pt")
+    (shop / "features.json").write_text(text)
+    with pytest.raises(DataError, match="remove it|must hold one entry|was not made by this command"):
+        write_features(shop, "shop", flags("--text-encoder", bert))
 
 
 def test_keyed_features_that_would_be_read_instead_are_pointed_out(shop, bert):
@@ -160,7 +171,7 @@ def test_a_numbering_of_other_interactions_is_refused(shop, bert):
         (None, (), "which does not exist"),
         ("item_id:token\tbrand:token\ni1\ttea\n", (), "has none of the columns title, categories, description"),
         ("item_id:token\ttitle:token\ni1\ttea\n", ("--text-fields", "brand"), "has no column 'brand'"),
-        ("item_id:token\ttitle:token\ni1\t \n", (), "no item of .* has text that can be read"),
+        ("item_id:token\ttitle:token\ni1\t \n", (), "no item of .* has a text that can be read"),
     ],
 )
 def test_a_data_set_without_texts_is_one_line(shop, bert, content, arguments, message):
@@ -175,6 +186,6 @@ def test_a_data_set_without_texts_is_one_line(shop, bert, content, arguments, me
 def test_pictures_that_are_all_broken_write_nothing(shop, clip):
     for path in (shop / "images").iterdir():
         path.write_bytes(b"gone")
-    with pytest.raises(DataError, match="no item of .* has picture that can be read"):
+    with pytest.raises(DataError, match="no item of .* has a picture that can be read"):
         write_features(shop, "shop", flags("--image-encoder", clip))
     assert not (shop / "img_emb.pt").exists()
