@@ -11,7 +11,8 @@ from pathlib import Path
 def replacing(path: Path) -> Iterator[Path]:
     """A free name beside `path` for a `with` block to write a file or make a folder at, which then becomes `path`.
 
-    After an exception nothing is left of it, so that a disk that was full has its room back.
+    After an exception nothing is left of it, so that a disk that was full has its room back. A folder takes the place of
+    another by two renames: a kill between them leaves the old one as `.<name>.<process>.old` and the new one as `.tmp`.
 
     Raises:
         OSError: the folder above cannot be made, or the new one cannot be renamed; a file never replaces a folder.
@@ -25,7 +26,11 @@ def replacing(path: Path) -> Iterator[Path]:
         if path.is_dir() and temporary.is_dir():  # a folder cannot be renamed over another
             replaced = path.with_name(f".{path.name}.{os.getpid()}.old")
             path.rename(replaced)
-            temporary.rename(path)
+            try:
+                temporary.rename(path)
+            except BaseException:
+                replaced.rename(path)
+                raise
             remove(replaced)
         else:
             temporary.replace(path)

@@ -33,6 +33,22 @@ def test_a_file_never_replaces_a_folder(tmp_path: Path):
     assert [each.name for each in path.iterdir()] == ["old"] and list(tmp_path.iterdir()) == [path]
 
 
+def test_a_folder_that_cannot_take_its_place_leaves_the_old_one_in_it(tmp_path: Path, monkeypatch):
+    path, rename = tmp_path / "folder", Path.rename
+    path.mkdir()
+    (path / "old").touch()
+
+    def refuse_the_new_one(self: Path, target: Path) -> Path:
+        if self.suffix == ".tmp":
+            raise PermissionError(target)
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse_the_new_one)
+    with pytest.raises(PermissionError), replacing(path) as temporary:
+        temporary.mkdir()
+    assert [each.name for each in path.iterdir()] == ["old"] and list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.parametrize("is_folder", [False, True])
 def test_after_an_error_the_old_one_stands_and_nothing_else(tmp_path: Path, is_folder: bool):
     path = tmp_path / "name"

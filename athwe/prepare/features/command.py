@@ -1,6 +1,7 @@
 """Add features to a data set that is there: `python -m athwe.prepare features ml-100k --text-encoder …`."""
 
 import argparse
+from pathlib import Path
 
 from athwe.command_line import UsageError
 from athwe.config_files import load_config
@@ -13,6 +14,7 @@ def add_features_command(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `run_features_command`."""
     parser.add_argument("dataset", metavar="NAME", help="folder name under the data root")
     parser.add_argument("--dataset-root", help="folder of the data sets (default: ATHWE_DATASET_ROOT, else dataset/)")
+    parser.add_argument("--config-folder", type=Path, help="of <name>.yaml (default: config/)")
     add_feature_flags(parser)
 
 
@@ -25,5 +27,6 @@ def run_features_command(options: argparse.Namespace) -> None:
     """
     if not (options.text_encoder or options.image_encoder):
         raise UsageError("name what to encode with: --text-encoder MODEL, --image-encoder MODEL, or both")
-    folder = find_dataset(options.dataset, options.dataset_root, load_config(options.dataset).data_path)
-    write_features(folder, options.dataset, options)
+    config = load_config(options.dataset, config_root=options.config_folder)
+    folder = find_dataset(options.dataset, options.dataset_root, config.data_path)
+    write_features(folder, options.dataset, options, config)

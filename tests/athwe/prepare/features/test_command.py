@@ -87,3 +87,12 @@ def test_thumbnails_that_an_encoder_reads_are_larger(flags, clip, tmp_path):
         assert main([*flags, "--name", name, *where, "--images", str(tmp_path / "pictures"), *encoder]) == 0
         with Image.open(tmp_path / "data" / name / "images" / "10.jpg") as thumbnail:
             assert thumbnail.size == size
+
+
+def test_features_are_added_under_the_filter_of_another_config_folder(flags, bert, tmp_path):
+    where = ["--config-folder", str(tmp_path / "config")]
+    assert main([*flags, *where, "--name", "made", "--output", str(tmp_path / "data")]) == 0
+    added = ["features", "made", "--dataset-root", str(tmp_path / "data"), *where, "--text-encoder", str(bert)]
+    assert main(added) == 0
+    listed = (tmp_path / "data" / "made" / "items.tsv").read_text().splitlines()[1:]
+    assert len(torch.load(tmp_path / "data" / "made" / "txt_emb.pt")) == len(listed) + 1
