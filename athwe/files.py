@@ -11,8 +11,8 @@ from pathlib import Path
 def replacing(path: Path) -> Iterator[Path]:
     """A free name beside `path` for a `with` block to write a file or make a folder at, which then becomes `path`.
 
-    After an exception nothing is left of it, so that a disk that was full has its room back. A folder takes the place of
-    another by two renames: a kill between them leaves the old one as `.<name>.<process>.old` and the new one as `.tmp`.
+    After an exception nothing is left of it, so that a disk that was full has its room back. A folder replaces another
+    by two renames: a kill between them leaves the old one as `.<name>.<process>.old` and the new one as `.tmp`.
 
     Raises:
         OSError: the folder above cannot be made, or the new one cannot be renamed; a file never replaces a folder.
