@@ -109,7 +109,7 @@ def test_what_is_on_record_is_compared_without_ray_and_all_of_it(
     variants = ablation_of(plan.config, dataset, ["wavelet", "cluster"]).without
     worker = FinalWorker(dataset, plan.config, 1, Storage.at(str(tmp_path / "storage")), "valid")
     for variant in (Variant("full", {}), *variants.values()):
-        for seed in (6, 7):
+        for seed in (10_006, 10_007):
             run = AblationRun("study.2", PARAMS, variant, seed)
             worker.begin(run.params, run.seed, run.name)
             assert "valid" in [worker.step() for _ in range(3)][-1]
@@ -117,7 +117,7 @@ def test_what_is_on_record_is_compared_without_ray_and_all_of_it(
     assert main(command) == 0
     output = capsys.readouterr()
     line = json.loads(output.out)
-    assert (line["trial"], line["metric"], line["full"]["seeds"]) == (2, "valid/ndcg@10", [6, 7])
+    assert (line["trial"], line["metric"], line["full"]["seeds"]) == (2, "valid/ndcg@10", [10_006, 10_007])
     assert [one["part"] for one in line["parts"]] == ["wavelet", "cluster"], "what was not asked for is on record, too"
     difference = line["parts"][0]["difference"]
     assert (difference["seeds"], difference["users"]) == (2, 60)

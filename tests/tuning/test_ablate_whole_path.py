@@ -17,9 +17,9 @@ pytestmark = pytest.mark.whole_path
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("img", "txt", "shared_experts", "shares")
-RUNS = {f"full.seed-{seed}" for seed in (6, 7)} | {"popularity.seed-6"} | {
+RUNS = {f"full.seed-{seed}" for seed in (10_006, 10_007)} | {"popularity.seed-10006"} | {
     f"{variant}.seed-{seed}"
-    for seed in (6, 7)
+    for seed in (10_006, 10_007)
     for variant in ("without-item", "without-txt", "without-img", "without-shared_experts", "only-item", "only-txt",
                     "only-img")
 }  # fmt: skip
@@ -99,7 +99,7 @@ def test_runs_that_fail_are_told_of_and_the_others_go_on(folder: Path):
     line = json.loads(out)
     assert {one["reason"] for one in line["failures"]} == {"diverged"} and len(line["failures"]) == 2 * 7
     assert line["full"] == {} and line["parts"] == [] and line["shares"] == {}
-    assert "full with seed 6: failed (diverged)" in err and "there is nothing to compare with" in err
+    assert "full with seed 10006: failed (diverged)" in err and "there is nothing to compare with" in err
     assert [path.name for path in (folder / "study" / "ablation" / "study.1").iterdir()] == [
-        "popularity.seed-6.parquet"
+        "popularity.seed-10006.parquet"
     ]
