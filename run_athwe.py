@@ -14,7 +14,7 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 from athwe.allocator import keep_freed_memory
-from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, positive_int
+from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, add_config_flags, positive_int
 from athwe.config import Config
 from athwe.config_files import load_config, override_config
 from athwe.errors import AthweError, ConfigError
@@ -50,11 +50,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--dataset", default="demo", help="folder name under the data root (default: demo, made on first use)"
     )
-    parser.add_argument("--dataset-root", help="folder of the data sets (default: ATHWE_DATASET_ROOT, else dataset/)")
-    parser.add_argument(
-        "--config", action="append", default=[], metavar="FILE", help="YAML laid over config/<dataset>.yaml"
-    )
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="goes last")
+    add_config_flags(parser)
     parser.add_argument("--model", metavar="NAME", help=f"one of {', '.join(MODEL_NAMES)} (default: the first)")
     parser.add_argument("--epochs", type=positive_int, help="epochs at most")
     parser.add_argument(

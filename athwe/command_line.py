@@ -24,6 +24,15 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (see {self.prog} --help)")
 
 
+def add_config_flags(parser: argparse.ArgumentParser) -> None:
+    """Flags that say where a data set is and what is laid over its configuration."""
+    parser.add_argument("--dataset-root", help="folder of the data sets (default: ATHWE_DATASET_ROOT, else dataset/)")
+    parser.add_argument(
+        "--config", action="append", default=[], metavar="FILE", help="YAML laid over config/<dataset>.yaml"
+    )
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="goes last")
+
+
 def positive_int(text: str) -> int:
     """A whole number above 0, for `type=` of a flag."""
     if not text.isdecimal() or int(text) < 1:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from athwe.command_line import INTERRUPTED, USER_ERROR, Parser
+from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, add_config_flags
 from athwe.config_files import load_config
 from athwe.errors import AthweError, DataError
 
@@ -32,9 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = Parser(prog="python -m athwe.data", description=__doc__)
     parser.add_argument("name", help="the data set: a folder name under the data root; demo is made on first use")
-    parser.add_argument("--dataset-root", help="folder of the data sets (default: ATHWE_DATASET_ROOT, else dataset/)")
-    parser.add_argument("--config", action="append", default=[], metavar="FILE", help="YAML over config/<name>.yaml")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="goes last")
+    add_config_flags(parser)
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as one HTML page, too")
     parser.add_argument("--json", action="store_true", help="print all numbers as JSON instead")
     return parser.parse_args(arguments)

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Int64, Shaped
 
 from athwe.config import DataConfig, parse_interval
 from athwe.data.cache import cached
-from athwe.data.tables import file_digest, read_columns
+from athwe.data.tables import file_digest, longest_text, read_columns
 from athwe.errors import DataError, quoted
 
 VERSION = 2
@@ -153,7 +153,7 @@ def _encode(column: pa.ChunkedArray, path: Path, name: str) -> tuple[Int64[np.nd
 
 def _require_sound_ids(tokens: pa.Array, path: Path, name: str) -> None:
     """Refuse what the fixed-width text arrays could not hold, or not tell apart."""
-    longest = pc.call_function("max", [pc.call_function("utf8_length", [tokens])]).as_py()
+    longest = longest_text(tokens)
     if longest > MOST_ID_CHARACTERS:
         raise DataError(
             f"{path} has one {name} of {longest:,} characters; the most is {MOST_ID_CHARACTERS:,}, since all ids "

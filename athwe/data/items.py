@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from athwe.data.tables import read_columns
+from athwe.data.tables import longest_text, read_columns
 from athwe.errors import DataError
 
 COLUMNS = ("title", "categories", "image")
@@ -44,7 +43,7 @@ def read_items(folder: Path, name: str, item_field: str, item_tokens: np.ndarray
 
 def _require_short_cells(table: pa.Table, path: Path) -> None:
     for name in table.column_names:
-        longest = pc.call_function("max", [pc.call_function("utf8_length", [table[name]])]).as_py() or 0
+        longest = longest_text(table[name])
         if longest > MOST_CELL_CHARACTERS:
             raise DataError(
                 f"{path} has a {name} of {longest:,} characters; the most is {MOST_CELL_CHARACTERS:,}: shorten it"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv
 
 from athwe.errors import DataError, shown
@@ -60,6 +61,11 @@ def read_columns(path: Path, required: Sequence[str], optional: Sequence[str] = 
             f"{path} is not a regular tab-separated UTF-8 table: {shown(' '.join(str(error).split()))}"
         ) from None
     return table.rename_columns(names)
+
+
+def longest_text(column: pa.Array | pa.ChunkedArray) -> int:
+    """Characters of a column's longest cell; 0 where there is none."""
+    return pc.call_function("max", [pc.call_function("utf8_length", [column])]).as_py() or 0
 
 
 def file_digest(path: Path) -> str:

@@ -68,7 +68,7 @@ def _run(options: argparse.Namespace, arguments: list[str]) -> None:
         image_pixels=options.image_pixels or (ENCODED_PIXELS if options.image_encoder else SHOWN_PIXELS),
     )
     settings.require_free()
-    check_encoders(options)
+    encoders = check_encoders(options)
     policies = Policies(options.bad_times, options.same_day, options.duplicates, options.without_metadata)
     limits = Limits(options.max_decompressed, options.max_ratio, options.max_line_bytes, options.max_broken_share)
     with Bars(console) as bars:
@@ -84,9 +84,8 @@ def _run(options: argparse.Namespace, arguments: list[str]) -> None:
         find = images.find if images.wanted else None
         outcome = prepare(Job(source, settings, policies, reader, find, images.told, bars.stage, finish))
     console.print(table_of(lines_of(outcome, policies, reader, images.failed), f"{settings.folder}"))
-    write_features(
-        settings.folder, settings.name, options, settings.config
-    )  # a data set without them, too: a failure keeps it
+    # A data set without features, too: a failure keeps it.
+    write_features(settings.folder, settings.name, options, settings.config, encoders)
     command = ["python", "run_athwe.py", "--dataset", settings.name, "--dataset-root", str(settings.root)]
     if options.config_folder:
         command += ["--config", str(config_path)]

@@ -9,6 +9,7 @@ from athwe.config import DataConfig
 from athwe.data.folders import require_folder_name
 from athwe.data.interactions import Interactions, prepare_interactions
 from athwe.data.items import IMAGE_FOLDER
+from athwe.data.modalities import ITEM_LIST
 from athwe.errors import DataError
 from athwe.files import replacing
 from athwe.prepare import writing
@@ -172,7 +173,7 @@ def _write_rest(folder: Path, job: Job, read: _Read) -> Outcome:
     if items or thumbnails:
         made = thumbnails.made if thumbnails else set()
         writing.write_items(folder / f"{settings.name}.item", tokens, items, made, settings.config.ITEM_ID_FIELD)
-    writing.write_item_list(folder, tokens)
+    writing.write_item_list(folder / ITEM_LIST, tokens)
     return Outcome(
         reviews=read.reviews,
         interactions=len(read.log),

@@ -5,15 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from athwe.errors import DataError
 from athwe.prepare.file_names import image_name, safe_name
+from athwe.prepare.pictures import MOST_PIXELS, on_white, upright
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
-MAX_PIXELS = 50_000_000
-"""Larger pictures are refused before they are decoded."""
 QUALITY = 88
 
 
@@ -72,15 +71,12 @@ def shrink(path: Path, target: Path, size_pixels: int) -> str | None:
     """Write a thumbnail; what is wrong with the image, if anything is."""
     try:
         with Image.open(path, formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                return f"{image.width:,} × {image.height:,} pixels, above the limit of {MAX_PIXELS:,}"
+            if image.width * image.height > MOST_PIXELS:
+                return f"{image.width:,} × {image.height:,} pixels, above the limit of {MOST_PIXELS:,}"
             image.draft("RGB", (size_pixels, size_pixels))
-            upright = ImageOps.exif_transpose(image)  # a thumbnail has no EXIF that could say how to turn it
-            small = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
+            small = upright(image)  # a thumbnail has no EXIF that could say how to turn it
         small.thumbnail((size_pixels, size_pixels), Image.Resampling.LANCZOS)
-        if small.mode == "RGBA":
-            small = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small).convert("RGB")
-        small.save(target, "JPEG", quality=QUALITY)
+        on_white(small).save(target, "JPEG", quality=QUALITY)
     except Exception as error:  # whatever a damaged or hostile file makes of a decoder; it is counted and shown
         target.unlink(missing_ok=True)
         return f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"

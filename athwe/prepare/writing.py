@@ -8,7 +8,7 @@ import torch
 
 from athwe.config import DataConfig
 from athwe.data.items import IMAGE_FOLDER
-from athwe.data.modalities import ATTRIBUTE_FILE, ITEM_LIST
+from athwe.data.modalities import ATTRIBUTE_FILE
 from athwe.prepare.file_names import image_name
 from athwe.prepare.log import Log
 from athwe.prepare.records import Item
@@ -28,11 +28,9 @@ def write_interactions(path: Path, log: Log, config: DataConfig) -> None:
             )
 
 
-def write_item_list(folder: Path, tokens: Sequence[str]) -> None:
+def write_item_list(path: Path, tokens: Sequence[str]) -> None:
     """Write `items.tsv`: the numbering from 1 of what lies beside it."""
-    _write_lines(
-        folder / ITEM_LIST, "internal_id\titem_id", (f"{number}\t{token}" for number, token in enumerate(tokens, 1))
-    )
+    _write_lines(path, "internal_id\titem_id", (f"{number}\t{token}" for number, token in enumerate(tokens, 1)))
 
 
 def write_items(

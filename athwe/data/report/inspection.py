@@ -34,6 +34,7 @@ def inspect(dataset: Dataset, config: Config, path: Path) -> DataReport:
         DataError: the file is not there any more.
     """
     positions = {split: dataset.positions(split) for split in SPLITS}
+    is_repeat = _is_repeat(dataset)
     return DataReport(
         name=dataset.name,
         folder=dataset.folder,
@@ -44,13 +45,13 @@ def inspect(dataset: Dataset, config: Config, path: Path) -> DataReport:
         wavelet_J=config.wavelet_J,
         coverage=tuple(_coverage(dataset)),
         after_test=training_after_test(dataset),
-        **_of_interactions(dataset, config, path),
-        **_of_targets(dataset, positions),
+        **_of_interactions(dataset, config, path, is_repeat),
+        **_of_targets(dataset, positions, is_repeat),
         **_of_settings(dataset, config, positions["train"], positions["valid"]),
     )
 
 
-def _of_interactions(dataset: Dataset, config: Config, path: Path) -> dict[str, Any]:
+def _of_interactions(dataset: Dataset, config: Config, path: Path, is_repeat: np.ndarray) -> dict[str, Any]:
     kept = Counts(len(dataset.item), dataset.n_users - 1, dataset.n_items - 1)
     follows = np.flatnonzero(dataset.preceding > 0)
     gaps = dataset.timestamp[follows] - dataset.timestamp[follows - 1]
@@ -65,15 +66,15 @@ def _of_interactions(dataset: Dataset, config: Config, path: Path) -> dict[str, 
         "interactions_of_users": spread(np.diff(dataset.user_offset)[1:]),
         "interactions_of_items": spread(np.bincount(dataset.item, minlength=dataset.n_items)[1:]),
         "duplicates": _duplicates(dataset),
-        "repeats": float(_is_repeat(dataset).mean()),
+        "repeats": float(is_repeat.mean()),
     }
 
 
-def _of_targets(dataset: Dataset, positions: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def _of_targets(dataset: Dataset, positions: Mapping[str, np.ndarray], is_repeat: np.ndarray) -> dict[str, Any]:
     def by_split(measure: Callable[[np.ndarray], Found]) -> dict[str, Found]:
         return {split: measure(each) for split, each in positions.items()}
 
-    preceding, is_repeat, known = dataset.preceding, _is_repeat(dataset), dataset.training_counts() > 0
+    preceding, known = dataset.preceding, dataset.training_counts() > 0
     edges = np.linspace(dataset.timestamp.min(), max(dataset.timestamp.max(), dataset.timestamp.min() + 1), BINS + 1)
     return {
         "targets": by_split(len),

@@ -1,6 +1,5 @@
 """Fetch the pictures of a catalogue: a few at once, each once, small; what fails is counted and told."""
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +8,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from athwe.errors import DataError
+from athwe.files import replacing
 from athwe.prepare.download.http import TRANSIENT, is_transient, open_url
 from athwe.prepare.file_names import safe_name
 from athwe.prepare.records import Item
@@ -101,9 +101,8 @@ def _fetch_one(url: str, path: Path, pause_seconds: float) -> Problem | None:
         if is_lasting:
             marker.touch()
         return Problem(" ".join(str(error).split()) or type(error).__name__, is_lasting)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
     return None
 
 

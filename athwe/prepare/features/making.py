@@ -20,7 +20,7 @@ from athwe.prepare.features.encoding import encode
 from athwe.prepare.features.image_encoders import choose_image_encoder
 from athwe.prepare.features.item_inputs import ItemInputs, picture_inputs, text_inputs
 from athwe.prepare.features.text_encoders import choose_text_encoder
-from athwe.prepare.features.writing import require_replaceable, write_item_list, write_tensor
+from athwe.prepare.features.writing import keep_item_list, require_replaceable, write_tensor
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,11 @@ def check_encoders(options: argparse.Namespace) -> dict[Modality, Choice]:
 
 
 def write_features(
-    folder: Path, name: str, options: argparse.Namespace, config: DataConfig | None = None
+    folder: Path,
+    name: str,
+    options: argparse.Namespace,
+    config: DataConfig | None = None,
+    choices: dict[Modality, Choice] | None = None,
 ) -> list[FeatureReport]:
     """Make the features that the flags of `add_feature_flags` ask for, and tell of each through logging.
 
@@ -77,6 +81,7 @@ def write_features(
     Args:
         folder: the data set's, with `<name>.inter`, and `<name>.item` and `images/` for what is encoded.
         config: whose filter numbers the items; by default that of `config/<name>.yaml`.
+        choices: what `check_encoders` has found; by default it is asked.
 
     Raises:
         EncoderError: an encoder that is not found, not loaded, or gives no finite features.
@@ -87,12 +92,12 @@ def write_features(
     for modality, encoder in asked.items():
         if encoder:
             require_replaceable(folder, modality, options.replace_features)  # before weights come from a hub
-    choices = check_encoders(options)
+    choices = check_encoders(options) if choices is None else choices
     if not choices:
         return []
     config = config or load_config(name)
     item_tokens = read_interactions(folder / f"{name}.inter", config).item_tokens
-    write_item_list(folder, item_tokens.tolist())
+    keep_item_list(folder, item_tokens.tolist())
     reports = []
     for modality, choice in choices.items():
         if modality == "txt":

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from athwe.prepare.features.encoder import UnreadableInput
-
-PIXELS_MOST = 50_000_000
-"""Pixels past which a picture is refused before it is decoded: 200 MB of RGBA."""
+from athwe.prepare.pictures import MOST_PIXELS, on_white, upright
 
 
 def open_picture(path: Path) -> Image.Image:
@@ -19,13 +17,9 @@ def open_picture(path: Path) -> Image.Image:
     try:
         with Image.open(path) as picture:  # reads the header only
             width, height = picture.size
-            if width * height > PIXELS_MOST:
-                raise UnreadableInput(f"{width:,} × {height:,} pixels are more than {PIXELS_MOST:,}")
-            upright = ImageOps.exif_transpose(picture)
-            if not upright.has_transparency_data:
-                return upright.convert("RGB")
-            opaque = upright.convert("RGBA")
-            return Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque).convert("RGB")
+            if width * height > MOST_PIXELS:
+                raise UnreadableInput(f"{width:,} × {height:,} pixels are more than {MOST_PIXELS:,}")
+            return on_white(upright(picture))
     except Image.DecompressionBombError as error:
         raise UnreadableInput(str(error)) from None
     except UnreadableInput:

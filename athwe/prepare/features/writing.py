@@ -15,6 +15,7 @@ from athwe.data.modalities import FEATURE_FILES, ITEM_LIST, check_item_list
 from athwe.data.tables import file_digest
 from athwe.errors import DataError
 from athwe.files import replacing
+from athwe.prepare.writing import write_item_list
 
 RECORD_FILE = "features.json"
 """By tensor file: the encoder, its weights, settings and library versions, and the tensor file's SHA-256."""
@@ -74,7 +75,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     return record
 
 
-def write_item_list(folder: Path, item_tokens: Sequence[str]) -> None:
+def keep_item_list(folder: Path, item_tokens: Sequence[str]) -> None:
     """Write `items.tsv`, the numbering the tensors are for, where there is none; one that is there must agree.
 
     Args:
@@ -89,6 +90,5 @@ def write_item_list(folder: Path, item_tokens: Sequence[str]) -> None:
     except DataError as error:
         raise DataError(f"{error}. Remove it and the .pt files beside it first") from None
     if not path.exists():
-        lines = ["internal_id\titem_id", *(f"{number}\t{token}" for number, token in enumerate(item_tokens) if number)]
         with replacing(path) as temporary:
-            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            write_item_list(temporary, item_tokens[1:])
