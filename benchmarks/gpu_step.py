@@ -36,11 +36,10 @@ def main() -> int:
     fast, bf16, plain = (
         make_trainer(dataset, catalogue, options.device, precision=precision) for precision in ("fp32", "bf16", "fp32")
     )
-    differences = {
-        "plain": largest_difference(fast),
-        "CPU": _difference_from_cpu(make_trainer(dataset, catalogue), fast),
-    }
-    same_ranks = _same_ranks(make_trainer(dataset, catalogue), fast)
+    cpu = make_trainer(dataset, catalogue)
+    cpu.model.load_state_dict(fast.model.state_dict())
+    differences = {"plain": largest_difference(fast), "CPU": _difference_from_cpu(cpu, fast)}
+    same_ranks = _same_ranks(cpu, fast)
     steps = {"plain": make_plain_step(plain), "fp32": make_step(fast), "bf16": make_step(bf16)}
     steps["ranking of all users"] = lambda: _rank(fast, dataset.positions("valid"))
     seconds = median_seconds(alternate({name: _finished(step) for name, step in steps.items()}, options.repeats))
@@ -67,7 +66,6 @@ def _finished(action: Callable[[], object]) -> Callable[[], None]:
 
 def _difference_from_cpu(cpu: Trainer, gpu: Trainer) -> float:
     """Largest between the loss parts of the same batch, weights and placeholders, dropout off."""
-    cpu.model.load_state_dict(gpu.model.state_dict())
     step = cpu.make_step(next(cpu.shuffled_batches()))  # one for both: a GPU's own is cut into other blocks
     found = []
     for trainer in (cpu, gpu):
@@ -80,7 +78,6 @@ def _difference_from_cpu(cpu: Trainer, gpu: Trainer) -> float:
 
 def _same_ranks(cpu: Trainer, gpu: Trainer) -> float:
     """Share of users whose target has the same rank by the same weights."""
-    cpu.model.load_state_dict(gpu.model.state_dict())
     positions = cpu.dataset.positions("valid")[:RANKED_USERS]
     ranks = [_rank(trainer, positions).target_rank for trainer in (cpu, gpu)]
     return float(np.mean(ranks[0] == ranks[1]))
@@ -96,7 +93,7 @@ def _rank(trainer: Trainer, positions: np.ndarray):
 
 
 def _memory(trainer: Trainer) -> dict[str, object]:
-    """The GPU, and the most memory that an epoch's step and a ranking take on it by themselves."""
+    """The GPU, and the most memory that a step takes on it by itself."""
     if trainer.device.type != "cuda":
         return {}
     torch.cuda.empty_cache()
