@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 WITHOUT_FEATURES = ("ATHWE", "HM4SR", "SASRec", "CoOccurrence", "Popularity")
 """Models that need neither text nor images."""
 DATASETS: dict[str, tuple[str, ...]] = {"ml-100k": MODEL_NAMES, "grocery": WITHOUT_FEATURES}
+SMALL = ROOT / "config" / "small.yaml"
 SEEDS = 3
 METRIC = "ndcg@10"
 
@@ -53,7 +54,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--datasets", nargs="+", choices=list(DATASETS), default=list(DATASETS))
     parser.add_argument("--models", nargs="+", choices=MODEL_NAMES, default=MODEL_NAMES)
     parser.add_argument("--dataset-root", help="folder of the data sets")
-    parser.add_argument("--config", default=str(ROOT / "config" / "small.yaml"), help="the budget of a trial")
+    parser.add_argument(
+        "--config", nargs="+", default=[str(SMALL)], metavar="FILE", help="the budget of a trial (default: %(default)s)"
+    )
     parser.add_argument("--trials", type=int, default=12, help="trials of each search (default: %(default)s)")
     parser.add_argument("--folder", type=Path, default=Path("results/table"), help="for the store and the files")
     parser.add_argument("--gpus-per-trial", help="as of tuning/search.py")
@@ -84,8 +87,9 @@ def search(dataset: str, model: str, options: argparse.Namespace) -> int:
     folder = ["--storage-path", str(options.folder / study)]
     share = ["--gpus-per-trial", options.gpus_per_trial] if options.gpus_per_trial else []
     share += ["--concurrency", options.concurrency] if options.concurrency else []
-    what = ["--dataset", dataset, *root, "--model", model, "--config", options.config, *budget, *folder, *share]
-    return run(options, "search.py", *what, "--study", study, "--seed", "2025")
+    what = ["--dataset", dataset, *root, "--model", model, *budget, *folder, *share]
+    files = [flag for file in options.config for flag in ("--config", file)]
+    return run(options, "search.py", *what, *files, "--study", study, "--seed", "2025")
 
 
 def finalize(dataset: str, model: str, options: argparse.Namespace) -> int:
@@ -103,7 +107,7 @@ def run(options: argparse.Namespace, script: str, *arguments: str) -> int:
 
 def epochs_of(options: argparse.Namespace) -> int:
     """Epochs that a trial of any model has: those of the budget, whatever a model's authors took."""
-    return load_config("none", files=[options.config]).epochs
+    return load_config("none", files=options.config).epochs
 
 
 def store_url(options: argparse.Namespace) -> str:
