@@ -171,7 +171,9 @@ def table(rows: list[dict]) -> str:
         for split in SPLITS:
             if there := [row[split] for row in members if split in row]:
                 cells = [spread([metrics[metric] for metrics in there]) for metric in SHOWN]
-                lines.append(f"| {dataset} | {budget} | {variant} | {len(there)} | {split} | " + " | ".join(cells) + " |")
+                lines.append(
+                    f"| {dataset} | {budget} | {variant} | {len(there)} | {split} | " + " | ".join(cells) + " |"
+                )
     return "\n".join(lines)
 
 
