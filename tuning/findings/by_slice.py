@@ -66,7 +66,7 @@ def read_ranks(storage: Storage, study: str, numbers: Sequence[int]) -> pd.DataF
         try:
             frame = read_user_ranks(storage, name, (*FACTS, "target")).to_pandas().set_index("user")
         except FileNotFoundError:
-            why = "it has had no best epoch"
+            why = "it has had no best epoch, or they are gone"
             raise SearchError(f"trial {number} has no per-user results in {storage.url}: {why}") from None
         except (ArrowException, OSError) as error:
             raise _unreadable(storage, name, error) from None

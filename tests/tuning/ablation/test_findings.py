@@ -4,7 +4,7 @@ import io
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -136,6 +136,18 @@ def test_the_report_names_the_parts_and_what_is_random():
     row = next(line for line in text.splitlines() if "text" in line and "│" in line)
     assert "0.2750 ± 0.0250" in row and "-0.2500 (" in row and EARNS in row and "(200 users)" in row
     assert "interval over users and seeds" in text and "1 runs failed" in text
+
+
+def test_the_report_says_what_is_random_where_parts_have_other_numbers_of_seeds():
+    def caption(**changes: Ranks) -> str:
+        file, spec = io.StringIO(), type("Spec", (), {"study": "s", "config": Config()})
+        found = find(records(**changes), ABLATION, "recall@10")
+        print_report(Console(file=file, width=240), cast(Any, spec), Finalist("s.1", 1, {}), found, [])
+        return " ".join(file.getvalue().split())
+
+    assert "interval over users, and seeds where there are several;" in caption(without_txt=ranks({7: 100}))
+    one = caption(full=ranks({6: 220}))
+    assert "interval over users: of one seed nothing is known of another;" in one and "4 subsets, 1 seed)" in one
 
 
 def test_what_is_found_is_stored_without_what_is_unknown(store: Store):
