@@ -7,7 +7,7 @@ What was finished is in the store; `--table` prints it without running anything.
 """
 
 import argparse
-import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -19,9 +19,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from rich.console import Console
 
 from athwe.config_files import load_config
+from athwe.errors import AthweError
 from athwe.model_keys import COUNTED, MODEL_NAMES
 from benchmarks.quality import spread
 from tuning.books.record import best_trials
+from tuning.finals.finalists import comparable_looks
 from tuning.schema import INVALID
 from tuning.store import Store, StoreError
 
@@ -39,7 +41,12 @@ console = Console(stderr=True)
 def main() -> int:
     """Run what is missing, then print the table."""
     options = parse()
-    options.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        options.folder.mkdir(parents=True, exist_ok=True)
+        epochs_of(options)
+    except (AthweError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     for dataset in options.datasets:
         for model in asked(dataset, options) if not options.table else ():
             if (code := search(dataset, model, options)) or (code := finalize(dataset, model, options)):
@@ -101,7 +108,8 @@ def finalize(dataset: str, model: str, options: argparse.Namespace) -> int:
 def run(options: argparse.Namespace, script: str, *arguments: str) -> int:
     """A command of ours with its output on this terminal; gives its exit code."""
     command = [sys.executable, str(ROOT / "tuning" / script), *arguments, "--store", store_url(options)]
-    console.print(" ".join(["python", f"tuning/{script}", *command[2:]]), style="dim", highlight=False)
+    shown = shlex.join(["python", f"tuning/{script}", *command[2:]])
+    console.print(shown, style="dim", markup=False, highlight=False, soft_wrap=True)
     return subprocess.run(command, stdout=sys.stderr, check=False).returncode
 
 
@@ -137,7 +145,11 @@ def table(options: argparse.Namespace) -> str:
 
 
 def result(dataset: str, model: str, options: argparse.Namespace) -> dict[str, Any] | None:
-    """What the ledger and the store have of a model; None where nothing was looked at."""
+    """What the ledger and the store have of a model's best trial; None where nothing was looked at.
+
+    A search that went on may have another best trial than the one that was looked at first: their looks do not mix,
+    and all of them are counted.
+    """
     study = study_of(dataset, model)
     if stored(options, study) is None:
         return None
@@ -145,14 +157,16 @@ def result(dataset: str, model: str, options: argparse.Namespace) -> dict[str, A
         looks, trials = store.test_evaluations(study), store.trials(study)
     if looks.empty:
         return None
-    metrics = [json.loads(text) for text in looks["metrics_json"]]
+    best = best_trials(trials.to_dict("records"), maximize=True)[0]
+    metrics = [look.metrics for look in comparable_looks(looks, mask_seen=False) if look.trial_id == best["trial_id"]]
+    if not metrics:
+        return None
     keys = (f"test/{METRIC}", "test/recall@10", f"test, mask_seen true/{METRIC}")
     cells = [spread([one[key] for one in metrics]) for key in keys]
     count = int((trials["reason"] != INVALID).sum())  # the others were refused before they ran, and replaced
-    best = f"{best_trials(trials.to_dict('records'), maximize=True)[0]['value']:.4f}"
     return {
         "mean": mean(one[keys[0]] for one in metrics),
-        "line": f"| {dataset} | {model} | {count} | {' | '.join(cells)} | {best} | {len(looks)} |",
+        "line": f"| {dataset} | {model} | {count} | {' | '.join(cells)} | {best['value']:.4f} | {len(looks)} |",
     }
 
 

@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from tuning.quiet import be_quiet, silence_loggers
 from tuning.store import DEFAULT_URL
 
 if TYPE_CHECKING:
-    from tuning.findings.by_slice import Row
+    from tuning.findings.by_slice import Cell, Row
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -46,12 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _slices(arguments: argparse.Namespace) -> int:
-    from io import BytesIO
-
-    import pandas as pd
-
     from tuning.files.storage import Storage
-    from tuning.findings.by_slice import compare, read_ranks
+    from tuning.findings.by_slice import compare, read_items, read_ranks
     from tuning.stored.study import open_existing, spec_of, study_row
 
     silence_loggers()
@@ -60,8 +57,7 @@ def _slices(arguments: argparse.Namespace) -> int:
     spec, storage = spec_of(row), Storage.at(row["storage_path"])
     numbers = list(dict.fromkeys(arguments.trials))
     users = read_ranks(storage, spec.study, numbers)
-    name = f"data/{spec.data_fingerprint}/items.parquet"
-    items = pd.read_parquet(BytesIO(storage.read(name))) if storage.exists(name) else None
+    items = read_items(storage, spec.data_fingerprint)
     metric = arguments.metric or spec.objective.removeprefix("valid/")
     rows = compare(users, items, numbers, metric, spec.config)
     if arguments.json:
@@ -93,13 +89,21 @@ def _table(rows: "list[Row]", numbers: Sequence[int], title: str) -> Table:
             table.add_section()
             family = row.family
         label = f"{TITLES[row.family]}: {row.label}" if row.family in TITLES else row.label
-        means = [
-            f"{'▼ ' * (n in row.worst_of)}{row.cells[n].mean:.4f} ± {row.cells[n].standard_error:.4f}" for n in numbers
-        ]
-        others = (row.cells[number] for number in numbers[1:])
-        gains = [f"{one.difference:+.4f} [{one.low:+.4f}, {one.high:+.4f}]" for one in others]
+        means = [f"{'▼ ' * (number in row.worst_of)}{_mean(row.cells[number])}" for number in numbers]
+        gains = [_gain(row.cells[number]) for number in numbers[1:]]
         table.add_row(label, f"{row.users:,}", *means, *(gain.replace("[", r"\[") for gain in gains))
     return table
+
+
+def _mean(cell: "Cell") -> str:
+    """Of a single user nothing is known of the error."""
+    error = "–" if isnan(cell.standard_error) else f"{cell.standard_error:.4f}"
+    return f"{cell.mean:.4f} ± {error}"
+
+
+def _gain(cell: "Cell") -> str:
+    interval = "" if isnan(cell.low) else f" [{cell.low:+.4f}, {cell.high:+.4f}]"
+    return f"{cell.difference:+.4f}{interval}"
 
 
 def _metric(text: str) -> str:

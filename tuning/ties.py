@@ -18,6 +18,9 @@ from tuning.commands import add_training_flags, exit_code
 from tuning.quiet import ConsoleLog, be_quiet
 from tuning.store import DEFAULT_URL, display_url
 
+LEAST_ALPHA = 0.001
+"""Ten of the comparison's 10,000 resamples: below, they cannot tell, and all trials would tie."""
+
 if TYPE_CHECKING:
     from tuning.findings.ties import Ties
     from tuning.stored.data import StoredStudy
@@ -113,8 +116,8 @@ def _alpha(text: str) -> float:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number above 0 and below 1, got {text!r}")
+    if not LEAST_ALPHA <= value < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from {LEAST_ALPHA:g} up and below 1, got {text!r}")
     return value
 
 

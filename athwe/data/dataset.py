@@ -153,9 +153,9 @@ class Dataset:
 
     def item_categories(self) -> list[list[str]]:
         """Names of the categories of each of `item_tokens[1:]`: those of `items`, or the columns of `attributes` where
-        no item has a name for them.
+        no item has a name for them. Each once: who is in a slice twice would count twice.
         """
-        names = self.items["categories"].str.split().tolist()
+        names = [list(dict.fromkeys(each)) for each in self.items["categories"].str.split()]
         if any(names) or self.attributes is None:
             return names
         found: list[list[str]] = [[] for _ in range(1, self.n_items)]

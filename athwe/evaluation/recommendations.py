@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -88,8 +89,12 @@ def write_histories(dataset: Dataset, path: Path) -> None:
 
 def write_items(dataset: Dataset, path: Path) -> None:
     """Columns item_id, title, categories (a list of names) and image (below the data set's folder, or empty)."""
-    items = dataset.items.assign(categories=dataset.item_categories())
-    _write(pa.Table.from_pandas(items, preserve_index=False), path)
+    _write(pa.Table.from_pandas(items_table(dataset), preserve_index=False), path)
+
+
+def items_table(dataset: Dataset) -> pd.DataFrame:
+    """A row an item, without the padding item: the data set's columns, categories as a list of names."""
+    return dataset.items.assign(categories=dataset.item_categories())
 
 
 def _lists(values: np.ndarray, count: np.ndarray) -> pa.Array:

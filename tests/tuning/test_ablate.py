@@ -13,6 +13,7 @@ from athwe.config_files import override_config
 from athwe.data import load_dataset
 from athwe.errors import SealedError
 from athwe.evaluation.metrics import mean_metrics
+from athwe.evaluation.recommendations import items_table
 from athwe.training.trainer import Trainer
 from tuning.ablate import main
 from tuning.ablation.records import read_records
@@ -90,7 +91,7 @@ def test_a_worker_looks_at_validation_of_sealed_data_and_keeps_ranks_but_no_mode
     with pytest.raises(SealedError):
         trainer.rank("test")
     assert [path.name for path in (tmp_path / "ablation" / "study.2").iterdir()] == ["without-img.seed-77.parquet"]
-    found = read_records(Storage.at(str(tmp_path)), "study.2", [variant]).ranks["without-img"]
+    found = read_records(Storage.at(str(tmp_path)), "study.2", [variant], items_table(dataset)).ranks["without-img"]
     means = mean_metrics(found.of([77])[:, 0], ["ndcg"], [10])
     assert means["ndcg@10"] == pytest.approx(messages[2]["valid"]["valid/ndcg@10"])
     assert found.parameters == sum(each.numel() for each in trainer.model.parameters())
@@ -122,6 +123,7 @@ def test_what_is_on_record_is_compared_without_ray_and_all_of_it(
     difference = line["parts"][0]["difference"]
     assert (difference["seeds"], difference["users"]) == (2, 60)
     assert difference["mean"] == pytest.approx(line["parts"][0]["mean"] - line["full"]["mean"])
+    assert {f"Category of the target: category {number}" for number in range(4)} < line["parts"][0]["slices"].keys()
     assert "wavelet alignment" in output.err and not ray.is_initialized()
     with Store.open(study_url, read_only=True) as store:
         assert len(store.test_evaluations("study")) == 0

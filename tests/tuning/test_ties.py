@@ -41,11 +41,18 @@ def test_the_tie_set_is_told_as_a_table_and_as_json(study_url: str, capsys: pyte
     assert "adjusted p" in output.err and "picking the best of 3 overstates it by about" in output.err
 
 
+def test_the_interval_is_called_what_it_is(study_url: str, capsys: pytest.CaptureFixture):
+    assert main(["--study", "study", "--store", study_url, "--alpha", "0.001"]) == 0
+    heading = " ".join(capsys.readouterr().out.split())
+    assert "99.9%" in heading and "100%" not in heading
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
         (["--study", "other"], "no study 'other'"),
-        (["--alpha", "1.5"], "expected a number above 0 and below 1"),
+        (["--alpha", "1.5"], "expected a number from 0.001 up and below 1"),
+        (["--alpha", "0.00001"], "expected a number from 0.001 up and below 1"),
         (["--store", "sqlite:////nowhere/store.db"], "there is no store"),
         (["--replicate-ties", "1"], "expected a whole number above 1, got '1': one seed tells of no spread"),
         (["--replicate-ties", "2", "--concurrency", "10000"], "more than fits"),

@@ -7,7 +7,7 @@ import numpy as np
 
 from athwe.evaluation.comparison import holm
 from athwe.evaluation.metrics import METRICS
-from athwe.evaluation.slices import TITLES, enough_users, slices_of
+from athwe.evaluation.slices import TITLES, Slice, enough_users, slices_of
 from tuning.ablation.effects import Effect, effect, shapley
 from tuning.ablation.parts import title_of
 from tuning.ablation.records import Records
@@ -95,13 +95,14 @@ def find(records: Records, ablation: Ablation, metric: str) -> Found:
     overall = {part: effect(each) for part, each in differences.items()}
     known = [part for part, one in overall.items() if one.p == one.p]  # not NaN
     corrected = dict(zip(known, holm(np.array([overall[part].p for part in known])).tolist(), strict=True))
+    slices = slices_of(records.facts, records.categories)
     worths = [
         Worth(
             part,
             _level(records, name, metric),
             overall[part],
             corrected.get(part, float("nan")),
-            _by_slice(differences[part], records.facts),
+            _by_slice(differences[part], slices),
             records.ranks[FULL].parameters - records.ranks[name].parameters,
         )
         for part, name in parts.items()
@@ -109,11 +110,11 @@ def find(records: Records, ablation: Ablation, metric: str) -> Found:
     return Found(metric, full, worths, *_shares(records, ablation, metric))
 
 
-def _by_slice(difference: np.ndarray, facts: Mapping[str, np.ndarray]) -> dict[str, Effect]:
+def _by_slice(difference: np.ndarray, slices: Sequence[Slice]) -> dict[str, Effect]:
     enough = enough_users(FEWEST_USERS, len(difference))
     return {
         f"{TITLES[one.family]}: {one.label}": effect(difference[one.users])
-        for one in slices_of(facts)
+        for one in slices
         if len(one.users) >= enough
     }
 

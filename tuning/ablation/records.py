@@ -5,14 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from pyarrow import ArrowException
 
-from athwe.evaluation.slices import FACTS
+from athwe.evaluation.slices import FACTS, Categories
 from tuning.ablation.variants import FULL, Variant
 from tuning.errors import SearchError
 from tuning.files.results import ABLATION, ablation_name, final_results_name, read_user_ranks
 from tuning.files.storage import Storage
+from tuning.findings.by_slice import categories
 from tuning.schema import PARAMETERS
 
 _RUN = re.compile(r"(?P<variant>[a-z][\w-]*)\.seed-(?P<seed>\d+)\.parquet")
@@ -47,6 +49,8 @@ class Records:
     """By the variant's name, of those that have a run."""
     facts: Mapping[str, np.ndarray] = field(default_factory=dict)
     """One value a user by column, what users are sliced by."""
+    categories: Categories | None = None
+    """Of the users' targets."""
 
     def shared_seeds(self, name: str) -> tuple[int, ...]:
         """Seeds on which both a variant and the whole configuration were trained; none where one of them was not."""
@@ -62,8 +66,11 @@ def runs_on_record(storage: Storage, trial_id: str) -> set[tuple[str, int]]:
     return {(run["variant"], int(run["seed"])) for run in found if run}
 
 
-def read_records(storage: Storage, trial_id: str, variants: Sequence[Variant]) -> Records:
+def read_records(storage: Storage, trial_id: str, variants: Sequence[Variant], items: pd.DataFrame) -> Records:
     """All runs on record of these variants, however few seeds were asked for now.
+
+    Args:
+        items: with the columns item_id and categories.
 
     Raises:
         SearchError: a file that cannot be read, or whose users are not those of the others.
@@ -71,6 +78,7 @@ def read_records(storage: Storage, trial_id: str, variants: Sequence[Variant]) -
     on_record = runs_on_record(storage, trial_id)
     users: pa.ChunkedArray | None = None
     facts: dict[str, np.ndarray] = {}
+    of_targets: Categories | None = None
     ranks = {}
     for variant in variants:
         tables = {
@@ -82,6 +90,7 @@ def read_records(storage: Storage, trial_id: str, variants: Sequence[Variant]) -
             if users is None:
                 users = table.column("user")
                 facts = {name: table.column(name).to_numpy() for name in FACTS}
+                of_targets = categories(table.select(["target"]).to_pandas(), items)
             elif not users.equals(table.column("user")):
                 name = ablation_name(trial_id, variant.name, seed)
                 raise SearchError(f"{name}.parquet in {storage.url} is of other users: delete it, and run again")
@@ -89,12 +98,12 @@ def read_records(storage: Storage, trial_id: str, variants: Sequence[Variant]) -
             by_seed = {seed: table.column("target_rank").to_numpy() for seed, table in tables.items()}
             parameters = int((next(iter(tables.values())).schema.metadata or {})[PARAMETERS.encode()])
             ranks[variant.name] = Ranks(by_seed, parameters, variant.is_seedless)
-    return Records(ranks, facts)
+    return Records(ranks, facts, of_targets)
 
 
 def _read(storage: Storage, name: str) -> pa.Table:
     try:
-        return read_user_ranks(storage, name, FACTS)
+        return read_user_ranks(storage, name, (*FACTS, "target"))
     except (ArrowException, OSError) as error:
         reason = " ".join(str(error).split())
         raise SearchError(f"cannot read {name} in {storage.url}: {reason}; delete it, and run again") from None

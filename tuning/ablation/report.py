@@ -59,9 +59,10 @@ def share_lines(found: Found) -> list[str]:
     whole, least = found.subsets["+".join(found.shares)], found.subsets["none"]
     total = whole - least
     longest = max(abs(one.mean) for one in found.shares.values()) or 1.0
+    seeds = next(iter(found.shares.values())).seeds
     lines = [
         f"shares of valid/{found.metric} {number_text(whole)}, of which Popularity has {number_text(least)} "
-        f"(Shapley over {len(found.subsets)} subsets, {next(iter(found.shares.values())).seeds} seeds):"
+        f"(Shapley over {len(found.subsets)} subsets, {seeds} seed{'s' * (seeds > 1)}):"
     ]
     for part, one in found.shares.items():
         bar = ("█" if one.mean >= 0 else "▒") * round(_BAR_CELLS * abs(one.mean) / longest)
@@ -107,11 +108,20 @@ def json_line(
 def _caption(found: Found, parts: int) -> str:
     some = found.worths[0].difference if found.worths else None
     users = f" of {some.users:,} users" if some else ""
-    random = "users and seeds" if some is None or some.seeds > 1 else "users: of one seed nothing is known of another"
+    random = _random({one.difference.seeds for one in found.worths})
     return (
         f"difference: without the part less the whole, user by user{users} on the same seeds, with a {CONFIDENCE:.0%} "
         f"interval over {random}; the verdict is Holm's over {parts} parts, a slice's interval stands for itself. "
         "Nothing is tuned again without the part."
+    )
+
+
+def _random(seeds: set[int]) -> str:
+    """What the intervals of parts that were compared on so many seeds each take for random."""
+    if 1 not in seeds:
+        return "users and seeds"
+    return (
+        "users: of one seed nothing is known of another" if seeds == {1} else "users, and seeds where there are several"
     )
 
 

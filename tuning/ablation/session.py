@@ -10,6 +10,7 @@ from rich.console import Console
 from athwe.config import Config
 from athwe.config_files import override_config
 from athwe.data import Dataset
+from athwe.evaluation.recommendations import items_table
 from tuning.ablation.findings import find, to_store
 from tuning.ablation.parts import NAMES
 from tuning.ablation.records import read_records, runs_on_record
@@ -71,7 +72,8 @@ def ablate(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
     for part, reason in task.asked.not_run.items():
         console.print(f"{part}: not taken out, {reason}", markup=False, highlight=False, soft_wrap=True)
     failures = _run_missing(task, arguments, console, log) if task.missing() else []
-    found = find(read_records(study.storage, task.trial.trial_id, task.whole.variants()), task.whole, task.metric)
+    records = read_records(study.storage, task.trial.trial_id, task.whole.variants(), items_table(task.dataset))
+    found = find(records, task.whole, task.metric)
     with Store.open(arguments.store) as store:
         for topic, findings in to_store(found, task.trial.number).items():
             store.save_findings(study.name, topic, findings)

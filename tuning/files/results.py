@@ -91,6 +91,11 @@ def keep_only_final(storage: Storage, best: str, trial_id: str, seeds: Iterable[
         storage.delete(name)
 
 
+def data_name(data_fingerprint: str, kind: str) -> str:
+    """The `items` or `histories` of a data set."""
+    return f"data/{data_fingerprint}/{kind}.parquet"
+
+
 def stacks_name(trial_id: str, driver: str) -> str:
     """What the threads of a worker of that driver were doing when the trial hung."""
     return f"hung/{trial_id}.{driver}.txt"
@@ -109,7 +114,7 @@ def log_name(tool: str, study_name: str) -> str:
 def write_data(dataset: Dataset, storage: Storage) -> None:
     """Items and histories, once a data fingerprint, so that the dashboard needs no data set."""
     for kind, write in (("items", write_items), ("histories", write_histories)):
-        name = f"data/{dataset.fingerprint}/{kind}.parquet"
+        name = data_name(dataset.fingerprint, kind)
         if not storage.exists(name):
             storage.write(name, partial(write, dataset))
 
@@ -124,11 +129,16 @@ def read_user_ranks(storage: Storage, name: str, facts: Iterable[str] = ()) -> p
     """The columns user and target_rank of per-user results, and those of `facts` that are there, with their metadata.
 
     The lists are not read.
+
+    Raises:
+        ArrowException, OSError: the file is not there, damaged, or no per-user results.
     """
     with storage.open(name) as source:
         file = pq.ParquetFile(source)
-        there = [name for name in facts if name in file.schema_arrow.names]
-        return file.read(["user", "target_rank", *there])
+        columns = file.schema_arrow.names
+        if missing := {"user", "target_rank"} - {*columns}:
+            raise pa.ArrowInvalid(f"it has no column {', '.join(sorted(missing))}")
+        return file.read(["user", "target_rank", *(name for name in facts if name in columns)])
 
 
 def copy_results(storage: Storage, old: str, new: str) -> None:

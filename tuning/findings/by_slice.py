@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from athwe.config import EvaluationConfig
 from athwe.evaluation.metrics import METRICS
 from athwe.evaluation.slices import FACTS, Categories, Slice, mean_and_error, slices_of, worst_slice
 from tuning.errors import SearchError
-from tuning.files.results import read_user_ranks, recommendations_name
+from tuning.files.results import data_name, read_user_ranks, recommendations_name
 from tuning.files.storage import Storage
 
 CONFIDENCE = 0.95
@@ -62,18 +63,33 @@ def read_ranks(storage: Storage, study: str, numbers: Sequence[int]) -> pd.DataF
     found: pd.DataFrame | None = None
     for number in numbers:
         name = recommendations_name(f"{study}.{number}")
-        if not storage.exists(name):
-            raise SearchError(f"trial {number} has no per-user results in {storage.url}: it has had no best epoch")
         try:
             frame = read_user_ranks(storage, name, (*FACTS, "target")).to_pandas().set_index("user")
+        except FileNotFoundError:
+            why = "it has had no best epoch, or they are gone"
+            raise SearchError(f"trial {number} has no per-user results in {storage.url}: {why}") from None
         except (ArrowException, OSError) as error:
-            reason = " ".join(str(error).split())
-            raise SearchError(f"cannot read {name} in {storage.url}: {reason}") from None
+            raise _unreadable(storage, name, error) from None
         ranks = frame[["target_rank"]].set_axis([str(number)], axis=1)
         found = frame.drop(columns="target_rank").join(ranks) if found is None else found.join(ranks, how="inner")
     if found is None or found.empty:
         raise SearchError("no user is in the results of all of these trials")
     return found
+
+
+def read_items(storage: Storage, data_fingerprint: str) -> pd.DataFrame | None:
+    """Columns item_id and categories of a study's data set; None where no search has written them.
+
+    Raises:
+        SearchError: they cannot be read.
+    """
+    name = data_name(data_fingerprint, "items")
+    try:
+        return pd.read_parquet(BytesIO(storage.read(name)), columns=["item_id", "categories"])
+    except FileNotFoundError:
+        return None
+    except (ArrowException, OSError) as error:
+        raise _unreadable(storage, name, error, "; delete it, and slices do without categories") from None
 
 
 def categories(users: pd.DataFrame, items: pd.DataFrame) -> Categories:
@@ -102,6 +118,10 @@ def compare(
             tuple(number for number, its in worst.items() if its is one))
         for one in (everybody, *cut)
     ]  # fmt: skip
+
+
+def _unreadable(storage: Storage, name: str, error: Exception, remedy: str = "") -> SearchError:
+    return SearchError(f"cannot read {name} in {storage.url}: {' '.join(str(error).split())}{remedy}")
 
 
 def _cells(values: Mapping[int, np.ndarray], one: Slice) -> dict[int, Cell]:

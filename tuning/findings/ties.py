@@ -96,7 +96,9 @@ def over_seeds(compared: Sequence[dict[str, Any]], spec: Spec, storage: Storage,
     left_out = dict[int, str]()
     for run, why in read.left_out.items():
         trial_id, _, seed = run.rpartition(" ")
-        left_out[int(tied[trial_id]["trial"])] = f"its run on seed {seed}: {why}"
+        number = int(tied[trial_id]["trial"])
+        others = f"{left_out[number]}; " if number in left_out else ""
+        left_out[number] = f"{others}without its run on seed {seed}, delete {names[run]} to have it run again: {why}"
     return Ties(again, left_out, alpha, len(read.values))
 
 
@@ -152,7 +154,8 @@ def tie_lines(store: Store, spec: Spec) -> list[str]:
         return []
     number_of = dict(zip(trials["trial_id"], trials["number"].tolist(), strict=True))
     own["trial"] = [number_of[trial_id] for trial_id in own.index]
-    best = own.loc[own["difference"].eq(0) & own["p_adjusted"].eq(1)].index[0]
+    own = own.sort_values("trial")  # by their names 10 would come before 2
+    best = own.index[own["difference"].eq(0) & own["p_adjusted"].eq(1)][0]
     tied = sorted(own[own["tied"].astype(bool)].drop(best)["trial"])
     numbers = ", ".join(map(str, tied[:10])) + (" …" if len(tied) > 10 else "")
     which = f"{len(tied)} of {len(own)} trials cannot be told from the best (trial {number_of[best]})"

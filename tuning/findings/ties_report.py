@@ -17,9 +17,10 @@ def print_report(console: Console, spec: Spec, found: Ties, failures: Sequence[M
     console.print(table(f"{spec.study}, {mode}, {found.users:,} users", found))
     if found.over_seeds:
         console.print(table("the same on further seeds, mean over seeds", found.over_seeds))
-    for ties in (found, found.over_seeds):
-        for number, why in ties.left_out.items() if ties else ():
-            _say(console, f"trial {number} is not compared: {why}")
+    for number, why in found.left_out.items():
+        _say(console, f"trial {number} is not compared: {why}")
+    for number, why in found.over_seeds.left_out.items() if found.over_seeds else ():
+        _say(console, f"trial {number} over seeds: {why}")
     _say(console, f"picking the best of {len(found.trials)} overstates it by about {found.optimism:.4f}")
     if failures:
         _say(console, f"{len(failures)} runs failed; the same command tries them again")
@@ -50,7 +51,8 @@ def json_line(spec: Spec, found: Ties, failures: Sequence[Mapping[str, Any]], fa
 def table(title: str, ties: Ties) -> Table:
     """A line a trial, the best one first."""
     made = Table(title=title, title_justify="left")
-    columns = ("trial", "seeds", "mean", "sd", "to the best", f"{1 - ties.alpha:.0%} interval", "adjusted p", "tied")
+    interval = f"{100 * (1 - ties.alpha):g}% interval"  # 99.9, not rounded to 100
+    columns = ("trial", "seeds", "mean", "sd", "to the best", interval, "adjusted p", "tied")
     for name in columns:
         made.add_column(name, justify="right")
     for trial in ties.trials:

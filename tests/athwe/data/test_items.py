@@ -27,6 +27,12 @@ def test_rows_follow_the_numbering_whatever_the_order_of_the_file(folder, load):
     }
 
 
+def test_a_category_that_is_named_twice_counts_once(folder, load):
+    (folder / "tiny.item").write_text("item_id:token\tcategories:token_seq\nx\tHome Garden Home\n", encoding="utf-8")
+    dataset = load()
+    assert dataset.item_categories()[dataset.item_tokens[1:].tolist().index("x")] == ["Home", "Garden"]
+
+
 def test_an_image_is_named_only_when_it_is_there_and_inside(folder, load):
     (folder / "images").mkdir()
     for name in ("x.jpg", "other.png"):

@@ -4,15 +4,17 @@ import io
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
 from athwe.config import Config
+from athwe.evaluation.slices import Categories
 from tuning.ablation.findings import COSTS, EARNS, FEWEST_USERS, UNTOLD, find, to_store
 from tuning.ablation.records import Ranks, Records, read_records, runs_on_record
 from tuning.ablation.report import print_report, share_lines
@@ -25,6 +27,7 @@ from tuning.store import Store
 
 USERS = 400
 HIT, MISS = 1, 99
+ITEMS = pd.DataFrame({"item_id": ["j", "i"], "categories": [["Pan", "Jar"], []]})
 
 
 def variant(name: str) -> Variant:
@@ -84,6 +87,16 @@ def test_the_slice_that_suffers_most_has_enough_users():
     assert find(few, ABLATION, "recall@10").worths[0].slices.keys() == {"History length: over 50"}
 
 
+def test_categories_of_the_targets_are_slices_too():
+    halves = Categories(np.arange(USERS), np.where(np.arange(USERS) < 110, "Pan", "Jar"))
+    found = find(Records(records().ranks, {}, halves), ABLATION, "recall@10").worths[0]
+    assert {label: one.users for label, one in found.slices.items()} == {
+        "Category of the target: Jar": USERS - 110, "Category of the target: Pan": 110,
+    }  # fmt: skip
+    assert found.suffers_most == "Category of the target: Jar", "its users are those that text alone hits"
+    assert found.slices["Category of the target: Jar"].mean == pytest.approx((-100 - 90 - 100) / 3 / (USERS - 110))
+
+
 def test_a_part_can_cost_and_parts_that_were_not_run_are_left_out():
     better = find(records(without_txt=ranks({6: 320, 7: 300, 8: 311})), ABLATION, "recall@10")
     assert [one.part for one in better.worths] == ["txt", "wavelet"]
@@ -125,6 +138,18 @@ def test_the_report_names_the_parts_and_what_is_random():
     assert "interval over users and seeds" in text and "1 runs failed" in text
 
 
+def test_the_report_says_what_is_random_where_parts_have_other_numbers_of_seeds():
+    def caption(**changes: Ranks) -> str:
+        file, spec = io.StringIO(), type("Spec", (), {"study": "s", "config": Config()})
+        found = find(records(**changes), ABLATION, "recall@10")
+        print_report(Console(file=file, width=240), cast(Any, spec), Finalist("s.1", 1, {}), found, [])
+        return " ".join(file.getvalue().split())
+
+    assert "interval over users, and seeds where there are several;" in caption(without_txt=ranks({7: 100}))
+    one = caption(full=ranks({6: 220}))
+    assert "interval over users: of one seed nothing is known of another;" in one and "4 subsets, 1 seed)" in one
+
+
 def test_what_is_found_is_stored_without_what_is_unknown(store: Store):
     one_seed = records(full=ranks({6: 220}))
     for topic, rows in to_store(find(one_seed, ABLATION, "recall@10"), 4).items():
@@ -140,7 +165,7 @@ def test_what_is_found_is_stored_without_what_is_unknown(store: Store):
 
 
 def put(storage: Storage, name: str, seed: int, users: list[str], target_rank: list[int]) -> None:
-    facts = {"history_end": [3, 4], "last_gap_seconds": [60, 70], "target_popularity": [1, 2]}
+    facts = {"target": ["i", "j"], "history_end": [3, 4], "last_gap_seconds": [60, 70], "target_popularity": [1, 2]}
     table = pa.table({"user": users, "target_rank": target_rank, **facts})
     table = table.replace_schema_metadata({b"parameters": b"12"})
 
@@ -161,10 +186,11 @@ def test_runs_are_found_by_name_and_read_with_their_facts(request: pytest.Fixtur
     storage.write_text("ablation/s.1/without-txt.seed-7.parquet.tmp", "cut off")
     storage.write_text("ablation/s.1/.full.seed-9.parquet", "hidden")
     assert runs_on_record(storage, "s.1") == {("full", 6), ("without-txt", 6)}
-    found = read_records(storage, "s.1", [variant("full"), variant("without-txt"), variant("without-time")])
+    found = read_records(storage, "s.1", [variant("full"), variant("without-txt"), variant("without-time")], ITEMS)
     assert found.ranks.keys() == {"full", "without-txt"} and found.ranks["full"].parameters == 12
     assert found.ranks["without-txt"].of([6]).tolist() == [[2], [6]]
-    assert found.facts["history_end"].tolist() == [3, 4]
+    assert found.facts["history_end"].tolist() == [3, 4] and found.categories is not None
+    assert [each.tolist() for each in found.categories] == [[1, 1], ["Pan", "Jar"]], "of the second user's target"
 
 
 def test_results_of_other_users_and_damaged_ones_are_refused(tmp_path: Path):
@@ -172,10 +198,10 @@ def test_results_of_other_users_and_damaged_ones_are_refused(tmp_path: Path):
     put(storage, "full", 6, ["a", "b"], [1, 5])
     put(storage, "full", 7, ["a", "c"], [1, 5])
     with pytest.raises(SearchError, match="full.seed-7.parquet .* is of other users: delete it"):
-        read_records(storage, "s.1", [variant("full")])
+        read_records(storage, "s.1", [variant("full")], ITEMS)
     storage.write_text("ablation/s.1/full.seed-7.parquet", "no parquet")
     with pytest.raises(SearchError, match="cannot read ablation/s.1/full.seed-7.parquet .*; delete it"):
-        read_records(storage, "s.1", [variant("full")])
+        read_records(storage, "s.1", [variant("full")], ITEMS)
 
 
 def test_nan_is_no_json():

@@ -108,6 +108,29 @@ def test_further_seeds_tell_again_from_means_over_seeds(store: Store, spec: Spec
     assert set(kept[kept["part"] == "seeds"]["subject"]) == {f"study.{number}" for number in range(3)}
 
 
+def test_of_two_bests_that_are_equal_the_earlier_trial_is_named(store: Store, spec: Spec, storage: Storage):
+    for number in (2, 10):
+        write(storage, recommendations_name(save(store, number, 0.5)), ranks_of(1))
+    found = save_ties(store, spec, storage)
+    assert found is not None and [trial["trial"] for trial in found.trials] == [2, 10]
+    assert tie_lines(store, spec)[0].endswith("the best (trial 2) over 400 users: trial 10"), (
+        "not 10 as in the alphabet"
+    )
+
+
+def test_a_damaged_run_on_a_further_seed_is_named_with_its_remedy(store: Store, spec: Spec, storage: Storage):
+    four_trials(store, storage)
+    for number, seed in ((0, 1), (0, 2), (1, 1), (1, 2)):
+        write(storage, final_results_name(replicate_name(f"study.{number}", seed)), ranks_of(10 * number + seed))
+    for seed in (2, 3):
+        Path(storage.path(final_results_name(replicate_name("study.1", seed)))).write_text("no parquet")
+    found = find_ties(store.trials("study"), spec, storage)
+    assert found is not None and found.over_seeds is not None
+    assert {trial["trial"]: trial["seeds"] for trial in found.over_seeds.trials} == {0: 2, 1: 1}
+    [(number, why)] = found.over_seeds.left_out.items()
+    assert number == 1 and all(f"delete replicates/study.1.seed-{seed}.parquet" in why for seed in (2, 3))
+
+
 def test_nothing_is_told_of_an_objective_that_is_no_mean_over_users_or_of_no_trial(store: Store, storage: Storage):
     spec = make_spec()
     create(store, spec)
