@@ -46,12 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _slices(arguments: argparse.Namespace) -> int:
-    from io import BytesIO
-
-    import pandas as pd
-
     from tuning.files.storage import Storage
-    from tuning.findings.by_slice import compare, read_ranks
+    from tuning.findings.by_slice import compare, read_items, read_ranks
     from tuning.stored.study import open_existing, spec_of, study_row
 
     silence_loggers()
@@ -60,8 +56,7 @@ def _slices(arguments: argparse.Namespace) -> int:
     spec, storage = spec_of(row), Storage.at(row["storage_path"])
     numbers = list(dict.fromkeys(arguments.trials))
     users = read_ranks(storage, spec.study, numbers)
-    name = f"data/{spec.data_fingerprint}/items.parquet"
-    items = pd.read_parquet(BytesIO(storage.read(name))) if storage.exists(name) else None
+    items = read_items(storage, spec.data_fingerprint)
     metric = arguments.metric or spec.objective.removeprefix("valid/")
     rows = compare(users, items, numbers, metric, spec.config)
     if arguments.json:

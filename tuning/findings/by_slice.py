@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -63,17 +64,38 @@ def read_ranks(storage: Storage, study: str, numbers: Sequence[int]) -> pd.DataF
     for number in numbers:
         name = recommendations_name(f"{study}.{number}")
         if not storage.exists(name):
-            raise SearchError(f"trial {number} has no per-user results in {storage.url}: it has had no best epoch")
+            raise SearchError(
+                f"trial {number} has no per-user results in {storage.url}: it has had no best epoch, or {name} was "
+                "taken away"
+            )
         try:
             frame = read_user_ranks(storage, name, (*FACTS, "target")).to_pandas().set_index("user")
         except (ArrowException, OSError) as error:
-            reason = " ".join(str(error).split())
-            raise SearchError(f"cannot read {name} in {storage.url}: {reason}") from None
+            raise _unreadable(storage, name, error) from None
         ranks = frame[["target_rank"]].set_axis([str(number)], axis=1)
         found = frame.drop(columns="target_rank").join(ranks) if found is None else found.join(ranks, how="inner")
     if found is None or found.empty:
         raise SearchError("no user is in the results of all of these trials")
     return found
+
+
+def read_items(storage: Storage, fingerprint: str) -> pd.DataFrame | None:
+    """The items of a data set as a search has kept them, with the columns item_id and categories; None without them.
+
+    Raises:
+        SearchError: the file cannot be read.
+    """
+    name = f"data/{fingerprint}/items.parquet"
+    if not storage.exists(name):
+        return None
+    try:
+        return pd.read_parquet(BytesIO(storage.read(name)))
+    except (ArrowException, OSError) as error:
+        raise _unreadable(storage, name, error) from None
+
+
+def _unreadable(storage: Storage, name: str, error: Exception) -> SearchError:
+    return SearchError(f"cannot read {name} in {storage.url}: {' '.join(str(error).split())}")
 
 
 def categories(users: pd.DataFrame, items: pd.DataFrame) -> Categories:

@@ -8,7 +8,7 @@ from scipy.stats import ttest_rel
 from athwe.config import EvaluationConfig
 from tuning.errors import SearchError
 from tuning.files.storage import Storage
-from tuning.findings.by_slice import compare, read_ranks
+from tuning.findings.by_slice import compare, read_items, read_ranks
 
 USERS = pd.DataFrame(
     {"history_end": [3, 4, 5, 60], "target": ["i", "j", "i", "k"], "3": [1, 2, 11, 1], "7": [2, 1, 1, 11]},
@@ -47,3 +47,20 @@ def test_a_file_that_is_none_of_ours_is_named(tmp_path):
     (tmp_path / "recommendations" / "s.3.parquet").write_bytes(b"junk")
     with pytest.raises(SearchError, match=r"cannot read recommendations/s\.3\.parquet in .*: Parquet file size"):
         read_ranks(Storage.at(str(tmp_path)), "s", [3])
+
+
+def test_a_results_file_that_was_taken_away_is_told_from_a_trial_without_a_best_epoch(tmp_path):
+    with pytest.raises(SearchError, match=r"no best epoch, or recommendations/study\.5\.parquet was taken away"):
+        read_ranks(Storage.at(str(tmp_path)), "study", [5])
+
+
+def test_items_that_were_cut_short_are_named(tmp_path):
+    storage = Storage.at(str(tmp_path))
+    assert read_items(storage, "f") is None
+    (tmp_path / "data" / "f").mkdir(parents=True)
+    ITEMS.to_parquet(tmp_path / "data" / "f" / "items.parquet")
+    assert list(read_items(storage, "f")["item_id"]) == list(ITEMS["item_id"])
+    whole = (tmp_path / "data" / "f" / "items.parquet").read_bytes()
+    (tmp_path / "data" / "f" / "items.parquet").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(SearchError, match=r"cannot read data/f/items\.parquet in .*: Parquet magic bytes"):
+        read_items(storage, "f")
