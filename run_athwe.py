@@ -14,7 +14,7 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 from athwe.allocator import keep_freed_memory
-from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, add_config_flags, positive_int
+from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, add_config_flags, positive_int, print_in_any_encoding
 from athwe.config import Config
 from athwe.config_files import load_config, override_config
 from athwe.errors import AthweError, ConfigError
@@ -28,6 +28,7 @@ WORTH_SAYING = 0.05
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns its exit code."""
+    print_in_any_encoding()
     logging.basicConfig(
         level=logging.INFO,
         format="%(message)s",
