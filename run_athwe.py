@@ -2,10 +2,10 @@
 
 import argparse
 import logging
-import os
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 from athwe.allocator import keep_freed_memory
-from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, add_config_flags, positive_int
+from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, add_config_flags, positive_int, print_in_any_encoding
 from athwe.config import Config
 from athwe.config_files import load_config, override_config
 from athwe.errors import AthweError, ConfigError
@@ -28,6 +28,7 @@ WORTH_SAYING = 0.05
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns its exit code."""
+    print_in_any_encoding()
     logging.basicConfig(
         level=logging.INFO,
         format="%(message)s",
@@ -107,7 +108,7 @@ def _train(config: Config, dataset, output: Path) -> None:
     trainer = Trainer(config, dataset)
     for result in trainer.epochs():
         if result.improved:
-            trainer.save_model(output)
+            _save(trainer, output)
         console.print(_epoch_line(result, config), highlight=False)
     with trainer.best_model():
         ranking = trainer.rank("test")
@@ -121,8 +122,22 @@ def _require_new_folder(path: Path) -> None:
     if path.exists():
         raise ConfigError(f"--output {path} exists already: name another folder or remove it")
     parent = next(parent for parent in path.absolute().parents if parent.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise ConfigError(f"--output {path} cannot be made in {parent}: name a folder that can be written")
+    try:
+        TemporaryDirectory(dir=parent).cleanup()  # permissions alone do not tell of a read-only disk
+    except OSError as error:
+        raise ConfigError(
+            f"--output {path} cannot be made in {parent} ({error.strerror}): name a folder that can be written"
+        ) from None
+
+
+def _save(trainer, output: Path) -> None:
+    try:
+        trainer.save_model(output)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write the model to {output}: {error.strerror or error}; an earlier epoch's is kept where there is "
+            "one: make room, or name another --output"
+        ) from None
 
 
 def _epoch_line(result, config: Config) -> str:

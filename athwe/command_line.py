@@ -1,12 +1,23 @@
 """What the command lines share."""
 
 import argparse
+import io
+import sys
 from typing import NoReturn
 
 from athwe.errors import AthweError
 
 USER_ERROR, INTERRUPTED = 2, 130
 """Exit codes."""
+
+
+def print_in_any_encoding() -> None:
+    """Show '?' for what the terminal's encoding lacks: no locale is to end a command half-way.
+
+    Standard error does without: Python writes there what it can.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 class UsageError(AthweError):

@@ -1,5 +1,7 @@
 """The command line that trains one configuration."""
 
+import errno
+import os
 import re
 
 import pytest
@@ -92,3 +94,29 @@ def test_bad_input_is_one_line_and_leaves_nothing_behind(run, tmp_path, argument
     assert err.startswith("error: ")
     assert err.count("\n") == 1
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_disk_that_fills_while_training_is_one_line_and_keeps_the_earlier_model(run, tmp_path, monkeypatch):
+    from athwe.training import checkpoint
+
+    save, sizes = checkpoint.save_file, []
+
+    def save_until_full(tensors, path):
+        sizes.append(path)
+        if len(sizes) > 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        save(tensors, path)
+
+    monkeypatch.setattr(checkpoint, "save_file", save_until_full)
+    code, _, err = run("--epochs", "6", "--output", "model")
+    assert code == 2
+    assert err.startswith("error: cannot write the model to model: No space left on device") and err.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "tiny.yaml"]
+    assert athwe.load(tmp_path / "model").recommend(["i1"], [1_400_000_000], 5)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a file system that nobody can write to")
+def test_a_folder_that_cannot_be_written_is_said_before_training(run):
+    code, out, err = run("--output", "/proc/model")
+    assert code == 2 and "cannot be made in /proc" in err and err.count("\n") == 1
+    assert "epoch" not in out

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from athwe.command_line import INTERRUPTED, USER_ERROR, positive_int
+from athwe.command_line import INTERRUPTED, USER_ERROR, positive_int, print_in_any_encoding
 from athwe.errors import AthweError
 from tuning.connection import StoreError
 from tuning.errors import NotReadyError
@@ -12,6 +12,7 @@ from tuning.errors import NotReadyError
 
 def exit_code(run: Callable[[], int], interrupted: str = "interrupted") -> int:
     """What `run` gives; 2 and a line for what the user can mend, 130 and `interrupted` after Ctrl-C."""
+    print_in_any_encoding()
     try:
         return run()
     except NotReadyError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, add_config_flags
+from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, add_config_flags, print_in_any_encoding
 from athwe.config_files import load_config
 from athwe.errors import AthweError, DataError
 
@@ -18,6 +18,7 @@ NARROWEST = 120
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns its exit code."""
+    print_in_any_encoding()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
         _run(_parse(arguments))

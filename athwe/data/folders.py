@@ -25,6 +25,8 @@ def find_dataset(name: str, root: str | Path | None, data_path: str) -> Path:
     roots = list(dict.fromkeys(Path(path).expanduser().absolute() for path in given if path))
     for candidate in roots:
         if (candidate / name / f"{name}.inter").is_file():
+            if root and candidate != roots[0]:
+                logger.warning("%s has no data set %s: taking the one in %s", roots[0], name, candidate)
             return candidate / name
     if name == DEMO:
         return _write_demo_under(roots)
@@ -46,7 +48,9 @@ def require_folder_name(name: str) -> None:
 
 
 def _dataset_names(root: Path) -> list[str]:
-    return sorted(path.parent.name for path in root.glob("*/*.inter") if path.stem == path.parent.name)
+    return sorted(
+        path.parent.name for path in root.glob("*/*.inter") if path.stem == path.parent.name and path.is_file()
+    )
 
 
 def _write_demo_under(roots: Sequence[Path]) -> Path:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
 
-from athwe.command_line import INTERRUPTED, USER_ERROR
+from athwe.command_line import INTERRUPTED, USER_ERROR, print_in_any_encoding
 from athwe.config import Config
 from athwe.config_files import default_config_root, load_config, override_config
 from athwe.errors import AthweError, ConfigError
@@ -33,6 +33,7 @@ console = Console()
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns its exit code."""
+    print_in_any_encoding()
     handler = RichHandler(console=console, show_path=False, show_time=False)
     handler.addFilter(logging.Filter("athwe"))  # not what libraries log of their downloads
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])

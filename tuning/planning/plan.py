@@ -157,6 +157,12 @@ def require_same_study(row: Mapping[str, Any], spec: Spec) -> None:
     Raises:
         SearchError: the first difference.
     """
-    difference = Spec.model_validate(row["spec"]).difference(spec)
+    stored = Spec.model_validate(row["spec"])
+    difference = stored.difference(spec)
+    if difference and stored.difference(spec.model_copy(update={"data_fingerprint": stored.data_fingerprint})) is None:
+        raise SearchError(
+            f"study {spec.study!r} was made on other data ({difference}): give the same data by --dataset-root, or "
+            "another --study"
+        )
     if difference:
         raise SearchError(f"study {spec.study!r} has another spec ({difference}): give its flags, or another --study")

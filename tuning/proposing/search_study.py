@@ -4,7 +4,7 @@ from collections.abc import Container
 
 from optuna import Study
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 
 from tuning.schema import DIVERGED, OUT_OF_MEMORY, TIMED_OUT
 
@@ -41,12 +41,22 @@ def _is_to_be_learned(trial: FrozenTrial) -> bool:
 
 
 def _infeasible(trial: FrozenTrial) -> FrozenTrial:
-    """The same trial as one that was pruned since it cannot be had."""
-    copy = create_trial(
+    """The same trial as one that was pruned since it cannot be had.
+
+    Not by `create_trial`, which refuses values out of range: those of trial 0, the configuration at hand, may be.
+    """
+    infeasible = FrozenTrial(
+        number=trial.number,
+        trial_id=trial._trial_id,
         state=TrialState.PRUNED,
+        value=None,
+        datetime_start=trial.datetime_start,
+        datetime_complete=trial.datetime_complete,
         params=trial.params,
         distributions=trial.distributions,
-        constraints={"runs": 1.0},
+        user_attrs={},
+        system_attrs={},
+        intermediate_values={},
     )
-    copy.number, copy._trial_id = trial.number, trial._trial_id
-    return copy
+    infeasible.set_constraint("runs", 1.0)
+    return infeasible

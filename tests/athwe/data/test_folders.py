@@ -61,3 +61,20 @@ def test_without_any_root_to_write_to_the_demo_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot write the demo"):
         load_dataset("demo", tmp_path / "file" / "a", DataConfig(data_path=str(tmp_path / "file" / "b")))
+
+
+def test_a_given_root_without_the_data_set_is_said_where_another_root_has_it(tmp_path, caplog):
+    there = make(tmp_path / "last", "tiny")
+    assert find_dataset("tiny", tmp_path / "mistyped", str(tmp_path / "last")) == there
+    assert caplog.messages == [f"{tmp_path / 'mistyped'} has no data set tiny: taking the one in {tmp_path / 'last'}"]
+    caplog.clear()
+    assert find_dataset("tiny", tmp_path / "last", str(tmp_path / "other")) == there
+    assert find_dataset("tiny", None, str(tmp_path / "last")) == there
+    assert caplog.messages == []
+
+
+def test_a_link_that_leads_nowhere_is_no_data_set(tmp_path):
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "tiny.inter").symlink_to(tmp_path / "gone")
+    with pytest.raises(DataError, match=f"{tmp_path} has none"):
+        find_dataset("tiny", tmp_path, "")

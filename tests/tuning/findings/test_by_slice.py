@@ -64,3 +64,8 @@ def test_items_that_cannot_be_read_are_named_and_need_not_be_there(tmp_path):
     path.write_bytes(b"junk")
     with pytest.raises(SearchError, match=r"cannot read data/f/items\.parquet in .*; delete it"):
         read_items(storage, "f")
+
+
+def test_a_results_file_that_was_taken_away_is_told_from_a_trial_without_a_best_epoch(tmp_path):
+    with pytest.raises(SearchError, match="trial 5 has no per-user results in .*: it has had no best epoch, or they are"):
+        read_ranks(Storage.at(str(tmp_path)), "study", [5])

@@ -90,6 +90,22 @@ def test_a_study_keeps_its_split_and_one_from_before_there_was_a_choice_is_leave
             matching_study([row], {"set": [*older["flags"]["set"], *by_time]})
 
 
+def test_a_data_set_that_changed_since_the_search_is_said_to_be_other_data(tmp_path: Path):
+    root = write_tiny(tmp_path / "data")
+    with Store.open(f"sqlite:///{tmp_path}/store.db") as store:
+        save_study(store, tiny_plan(root), tmp_path / "files")
+        row = store.study("study") or {}
+    interactions = root / "tiny" / "tiny.inter"
+    header, first, *rest = interactions.read_text().splitlines()
+    user, item, timestamp = first.split("\t")
+    moved = "\t".join((user, item, str(int(timestamp) + 1)))
+    interactions.write_text("\n".join([header, moved, *rest]) + "\n")
+    with pytest.raises(
+        SearchError, match="study 'study' was made on other data .* give the same data by --dataset-root"
+    ):
+        matching_study([row], {})
+
+
 def test_the_split_cannot_be_searched(tmp_path: Path):
     root = write_tiny(tmp_path / "data")
     (tmp_path / "space.yaml").write_text("space: {split: {type: categorical, choices: [time, leave_one_out]}}\n")

@@ -44,6 +44,17 @@ def test_every_sampler_proposes_after_every_ending(sampler: str, directions: lis
     assert 0 <= study.ask(SPACE).params["x"] <= 1
 
 
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
+def test_a_configuration_at_hand_out_of_range_may_fail_too(sampler: str):
+    study = search_study(["maximize"], sampler)
+    study.enqueue_trial({"x": 3.0})
+    with pytest.warns(UserWarning, match="out of range"):
+        assert end(study, TrialState.FAIL, reason=OUT_OF_MEMORY) == 3.0
+    for _ in range(6):
+        end(study, TrialState.COMPLETE, [0.5])
+    assert 0 <= study.ask(SPACE).params["x"] <= 1
+
+
 def failures_at_the_edge_of_memory(kind: type[optuna.Study], seed: int) -> int:
     """The best values lie right where nothing runs any more."""
     storage = optuna.storages.InMemoryStorage()
