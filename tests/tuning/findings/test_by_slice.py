@@ -67,5 +67,7 @@ def test_items_that_cannot_be_read_are_named_and_need_not_be_there(tmp_path):
 
 
 def test_a_results_file_that_was_taken_away_is_told_from_a_trial_without_a_best_epoch(tmp_path):
-    with pytest.raises(SearchError, match="trial 5 has no per-user results in .*: it has had no best epoch, or they are"):
+    with pytest.raises(
+        SearchError, match="trial 5 has no per-user results in .*: it has had no best epoch, or they are"
+    ):
         read_ranks(Storage.at(str(tmp_path)), "study", [5])
