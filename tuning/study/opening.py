@@ -20,6 +20,7 @@ from tuning.planning.spec import Spec
 from tuning.proposing.sampler import make_sampler
 from tuning.proposing.search_study import SearchStudy
 from tuning.store import Store, StoreError, now
+from tuning.study.resume import finished_count
 from tuning.training.trial import TrialWorker
 
 
@@ -103,8 +104,6 @@ def open_study(session: Session) -> SearchStudy:
             spec.settings.also_minimize,
             spec.gains,
         )
-    else:
-        _note_what_changed(session)
     optuna.create_study(
         storage=session.tables,
         study_name=spec.study,
@@ -112,6 +111,8 @@ def open_study(session: Session) -> SearchStudy:
         load_if_exists=session.is_resumed,
     )
     study = SearchStudy(spec.study, session.tables)
+    if session.is_resumed:
+        _note_what_changed(session, finished_count(study))
     trials = study.get_trials(deepcopy=False)
     # A resumed study needs another random stream, or it would draw its first trials again.
     study.sampler = make_sampler(spec.settings.sampler, spec.config.seed + len(trials))
@@ -123,12 +124,15 @@ def open_study(session: Session) -> SearchStudy:
     return study
 
 
-def _note_what_changed(session: Session) -> None:
-    """A study keeps the spec it was started with, but for the number of trials and the disk budget."""
+def _note_what_changed(session: Session, finished: int) -> None:
+    """A study keeps the spec it was started with, but for the number of trials and the disk budget.
+
+    Who asks for fewer trials than are `finished` takes none of them away: `--extend` counts from what is there.
+    """
     row = session.store.study(session.spec.study)
     assert row is not None
     first = Spec.model_validate(row["spec"])
-    trials = session.spec.settings.trials
+    trials = max(session.spec.settings.trials, finished)
     extension = session.spec.flags.get("extension")
     if row["ended_at"] is not None and extension == first.flags.get("extension"):
         extension = None  # that one came to its end: what is cut off from now on is something else

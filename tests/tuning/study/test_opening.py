@@ -61,3 +61,14 @@ def test_what_is_tried_first_is_whole_after_a_kill_at_any_moment(
         assert enqueued(open_study(resumed(session))) == [at_hand, *FIRST]
     row = session.store.study("new")
     assert row is not None and row["spec"]["first_params"] == FIRST, "a resume has forgotten them"
+
+
+def test_asking_for_fewer_trials_than_are_finished_takes_none_away(session: Session):
+    study = open_study(session)
+    for _ in range(2):
+        study.tell(study.ask(session.spec.settings.space.distributions()), 0.5)
+    going_on = resumed(session)
+    settings = going_on.spec.settings.model_copy(update={"trials": 1})
+    open_study(replace(going_on, spec=going_on.spec.model_copy(update={"settings": settings})))
+    row = session.store.study("new")
+    assert row is not None and row["trials_asked"] == row["spec"]["settings"]["trials"] == 2

@@ -43,7 +43,7 @@ def begin(url: str, *flags: str) -> int:
     """What a driver does with such a command before its first trial; how many trials it goes on to."""
     row, plan = found(url, *flags)
     with Store.open(url) as store:
-        _note_what_changed(SimpleNamespace(spec=plan.spec(row["study_name"], 1, 0), store=store))  # type: ignore[arg-type]
+        _note_what_changed(SimpleNamespace(spec=plan.spec(row["study_name"], 1, 0), store=store), 0)  # type: ignore[arg-type]
         trials = (store.study(row["study_name"]) or {})["trials_asked"]
     assert trials == plan.settings.trials
     return trials
