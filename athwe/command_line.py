@@ -1,6 +1,8 @@
 """What the command lines share."""
 
 import argparse
+import sys
+from collections.abc import Callable
 from typing import NoReturn
 
 from athwe.errors import AthweError
@@ -22,6 +24,19 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise `UsageError` instead of printing the usage and leaving."""
         raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def exit_code(run: Callable[[], int], interrupted: str = "interrupted") -> int:
+    """What `run` gives; 2 and a line for what the user can mend, 130 and `interrupted` after Ctrl-C."""
+    try:
+        return run()
+    except AthweError as error:
+        for problem in error.problems or [str(error)]:
+            print(f"error: {' '.join(problem.split())}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print(interrupted, file=sys.stderr)
+        return INTERRUPTED
 
 
 def add_config_flags(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ import torch
 from ray import tune
 from rich.console import Console
 
-from athwe.command_line import USER_ERROR
+from athwe.command_line import INTERRUPTED, USER_ERROR
 from tuning.books.driver import DRIVER, Heartbeat, claim
 from tuning.books.journal import Journal
 from tuning.books.tables import one_line_errors, open_tables
@@ -44,7 +44,7 @@ from tuning.training.trial import TrialWorker
 
 logger = logging.getLogger(__name__)
 
-OK, ALL_FAILED, INTERRUPTED = 0, 1, 130
+OK, ALL_FAILED = 0, 1
 
 
 def search(
