@@ -14,7 +14,7 @@ from optuna import Study
 from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
 from optuna.trial import TrialState
 
-from athwe.config import worst_slice_key
+from athwe.evaluation_config import worst_slice_key
 from tuning.books.driver import Heartbeat
 from tuning.books.record import TrialRecord
 from tuning.books.writes import WriteQueue
