@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from athwe.errors import AthweError
 
@@ -53,3 +53,28 @@ def positive_int(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
     return int(text)
+
+
+def number(kind: Callable[[str], Any], text: str, expected: str, fits: Callable[[Any], bool]) -> Any:
+    """What `kind` (int or float) makes of a flag's text.
+
+    Raises:
+        ArgumentTypeError: it is no number or does not fit; `expected` says what would.
+    """
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not fits(value):
+        raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
+    return value
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1, for `type=` of a flag."""
+    return number(float, text, "a number from 0 to 1", lambda value: 0 <= value <= 1)
+
+
+def probability(text: str) -> float:
+    """A number between 0 and 1, for `type=` of a flag."""
+    return number(float, text, "a number above 0 and below 1", lambda value: 0 < value < 1)

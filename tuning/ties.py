@@ -13,7 +13,7 @@ if __name__ == "__main__":  # this file's folder comes first on the path then; o
 
 from rich.console import Console
 
-from athwe.command_line import Parser
+from athwe.command_line import Parser, probability
 from tuning.commands import add_training_flags, exit_code
 from tuning.quiet import ConsoleLog, be_quiet
 from tuning.store import DEFAULT_URL, display_url
@@ -33,7 +33,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--study", required=True, help="name of the study")
     add("--store", default=DEFAULT_URL, metavar="URL", help="SQLAlchemy URL (default: %(default)s)")
-    add("--alpha", type=_alpha, default=0.05, help="share of studies that may call equals different (default: 0.05)")
+    add(
+        "--alpha",
+        type=probability,
+        default=0.05,
+        help="share of studies that may call equals different (default: 0.05)",
+    )
     add("--json", action="store_true", help="one line of JSON on standard output, everything else on standard error")
     again = parser.add_argument_group("training the tied trials again")
     add = again.add_argument
@@ -106,16 +111,6 @@ def _readable(study: "StoredStudy") -> Iterator[None]:
     except (ArrowException, OSError) as error:
         reason = getattr(error, "strerror", None) or error
         raise SearchError(f"cannot read {study.storage.url}: {reason}") from None
-
-
-def _alpha(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number above 0 and below 1, got {text!r}")
-    return value
 
 
 def _seeds(text: str) -> int:

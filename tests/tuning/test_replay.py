@@ -70,7 +70,7 @@ def test_json_is_one_line_with_every_setting(url: str, capsys: pytest.CaptureFix
             ["--study", "study", "--pruner", "racing"],
             "study 'study' has not every epoch's ranks of users: racing cannot",
         ),
-        (["--study", "study", "--alpha", "1"], "expected a number between 0 and 1, got '1'"),
+        (["--study", "study", "--alpha", "1"], "expected a number above 0 and below 1, got '1'"),
         ([], "the following arguments are required: --study"),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tuning.console import say
 from tuning.findings.ties import Ties
 from tuning.planning.spec import Spec
 
@@ -19,10 +20,10 @@ def print_report(console: Console, spec: Spec, found: Ties, failures: Sequence[M
         console.print(table("the same on further seeds, mean over seeds", found.over_seeds))
     for ties in (found, found.over_seeds):
         for number, why in ties.left_out.items() if ties else ():
-            _say(console, f"trial {number} is not compared: {why}")
-    _say(console, f"picking the best of {len(found.trials)} overstates it by about {found.optimism:.4f}")
+            say(console, f"trial {number} is not compared: {why}")
+    say(console, f"picking the best of {len(found.trials)} overstates it by about {found.optimism:.4f}")
     if failures:
-        _say(console, f"{len(failures)} runs failed; the same command tries them again")
+        say(console, f"{len(failures)} runs failed; the same command tries them again")
 
 
 def json_line(spec: Spec, found: Ties, failures: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> str:
@@ -61,7 +62,3 @@ def table(title: str, ties: Ties) -> Table:
             *(interval, f"{trial['p_adjusted']:.4f}", "yes" if trial["tied"] else ""),
         )
     return made
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
