@@ -14,10 +14,10 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 from athwe.allocator import keep_freed_memory
-from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, add_config_flags, positive_int, print_in_any_encoding
+from athwe.command_line import Parser, add_config_flags, exit_code, positive_int
 from athwe.config import Config
 from athwe.config_files import load_config, override_config
-from athwe.errors import AthweError, ConfigError
+from athwe.errors import ConfigError
 from athwe.model_keys import MODEL_NAMES
 
 console = Console()
@@ -28,22 +28,14 @@ WORTH_SAYING = 0.05
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns its exit code."""
-    print_in_any_encoding()
     logging.basicConfig(
         level=logging.INFO,
         format="%(message)s",
         handlers=[RichHandler(console=console, show_path=False, show_time=False)],
     )
     keep_freed_memory()
-    try:
-        _run(_parse(arguments))
-    except AthweError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        console.print("stopped; the best epoch so far stays where it was written")
-        return INTERRUPTED
-    return 0
+    stopped = "stopped; the best epoch so far stays where it was written"
+    return exit_code(lambda: _run(_parse(arguments)), stopped)
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -60,7 +52,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _run(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace) -> int:
     overrides = [*([f"model={options.model}"] if options.model else []), *options.overrides]
     config = load_config(options.dataset, files=options.config, overrides=overrides)
     if options.epochs is not None:
@@ -81,6 +73,7 @@ def _run(options: argparse.Namespace) -> None:
         or Path("saved") / f"{config.model}-{dataset.name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
     )
     _train(config, dataset, output)
+    return 0
 
 
 def _say_split(dataset) -> None:

@@ -1,34 +1,28 @@
 """Every setting of one training run, as frozen pydantic classes with the published flat keys.
 
-Defaults are the published values (`PUBLISHED_CONFIG.md`). Files and flags are laid over them in `config_files.py`.
+Defaults are the published values (`PUBLISHED_CONFIG.md`). Files and flags are laid over them in `config_files.py`; what
+is measured is in `evaluation_config.py`, the split in `split_config.py`.
 """
 
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from athwe.config_section import Positive, Section
+from athwe.evaluation_config import EvaluationConfig
 from athwe.model_keys import ModelName
 from athwe.split_config import SplitConfig
 
 Modality = Literal["item", "txt", "img"]
 MODALITIES: tuple[Modality, ...] = ("item", "txt", "img")
-SliceFamily = Literal["length", "gap", "popularity", "cold", "category"]
-METRIC_NAMES = {"ndcg": "ndcg", "mrr": "mrr", "recall": "recall", "hit": "recall"}
-"""Accepted metric names in lower case, with our name for each. With one target, hit rate and recall are the same."""
-
-Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Temperature = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class DataConfig(_Section, SplitConfig):
+class DataConfig(Section, SplitConfig):
     """What is read and how it is cut into sequences."""
 
     USER_ID_FIELD: str = "user_id"
@@ -70,7 +64,7 @@ class DataConfig(_Section, SplitConfig):
         return value
 
 
-class ModelConfig(_Section):
+class ModelConfig(Section):
     """Which model, its sizes and losses (`MODEL.md`, `BASELINES.md`); `model_keys.py` says which model reads what."""
 
     model: ModelName = "ATHWE"
@@ -166,76 +160,7 @@ class ModelConfig(_Section):
         return self
 
 
-class EvaluationConfig(_Section):
-    """What is measured and what chooses (`PROTOCOL.md`)."""
-
-    topk: tuple[Positive, ...] = (5, 10, 20, 50)
-    """Cutoffs k of the metrics."""
-    metrics: tuple[str, ...] = ("NDCG", "MRR")
-    """Metrics to report, of NDCG, MRR, Recall (or Hit, the same with one target)."""
-    valid_metric: str = "NDCG@10"
-    """Validation metric that early stopping and the search go by."""
-    valid_metric_bigger: bool = True
-    """Whether a bigger valid_metric is better."""
-    eval_batch_size: Positive = 1024
-    """Users ranked at once."""
-    mask_seen: bool = False
-    """Leave the whole history (never the target) out of the ranking."""
-    worst_slice_users: Positive = 100
-    """Users that a slice needs, to be called the worst; never more than a tenth of all users."""
-    worst_slice_families: tuple[SliceFamily, ...] = ("length", "gap", "popularity", "cold", "category")
-    """Among which slices the worst one is looked for."""
-
-    @field_validator("metrics")
-    @classmethod
-    def _are_metrics(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [name for name in value if name.lower() not in METRIC_NAMES]
-        if unknown or not value:
-            raise ValueError(f"expected some of NDCG, MRR, Recall, Hit, got {unknown or 'none'}")
-        return value
-
-    @field_validator("worst_slice_families")
-    @classmethod
-    def _some_families(cls, value: tuple[SliceFamily, ...]) -> tuple[SliceFamily, ...]:
-        if not value:
-            raise ValueError("expected at least one of length, gap, popularity, cold, category")
-        return value
-
-    @field_validator("topk")
-    @classmethod
-    def _sorted(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if not value:
-            raise ValueError("expected at least one cutoff")
-        return tuple(sorted(set(value)))
-
-    @model_validator(mode="after")
-    def _selects_by_a_reported_metric(self):
-        name, _, cutoff = self.valid_metric.partition("@")
-        if name.lower() not in METRIC_NAMES or not cutoff.isdigit():
-            raise ValueError(f"valid_metric {self.valid_metric!r} is not of the form NDCG@10")
-        if int(cutoff) not in self.topk:
-            raise ValueError(f"valid_metric {self.valid_metric} needs its cutoff among topk {list(self.topk)}")
-        return self
-
-    @property
-    def metric_names(self) -> tuple[str, ...]:
-        """Our names of the metrics to report; the selecting one is always among them."""
-        names = [METRIC_NAMES[name.lower()] for name in (*self.metrics, self.valid_metric.partition("@")[0])]
-        return tuple(dict.fromkeys(names))
-
-    @property
-    def valid_key(self) -> str:
-        """The reported key of valid_metric, such as `valid/ndcg@10`."""
-        name, _, cutoff = self.valid_metric.partition("@")
-        return f"valid/{METRIC_NAMES[name.lower()]}@{cutoff}"
-
-    @property
-    def worst_slice_key(self) -> str:
-        """The reported key of valid_metric in the worst slice of users, such as `valid/worst_ndcg@10`."""
-        return worst_slice_key(self.valid_key)
-
-
-class TrainingConfig(_Section):
+class TrainingConfig(Section):
     """How the model is trained."""
 
     epochs: Positive = 20
@@ -285,15 +210,6 @@ class Config(DataConfig, ModelConfig, EvaluationConfig, TrainingConfig):
     def wants_clusters(self) -> bool:
         """Whether a loss asks for cluster labels."""
         return self.model == "ATHWE" and self.cluster_weight > 0
-
-
-def worst_slice_key(key: str) -> str:
-    """The reported key of a metric in the slice of users that is served worst.
-
-    >>> worst_slice_key("valid/ndcg@10")
-    'valid/worst_ndcg@10'
-    """
-    return key.replace("/", "/worst_")
 
 
 def parse_interval(text: str) -> tuple[float, float]:

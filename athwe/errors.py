@@ -1,5 +1,7 @@
 """One error tree. Every message is one line: what was expected, what came, where, and what to do."""
 
+from collections.abc import Sequence
+
 MOST_SHOWN = 200
 """Characters of what came that a message repeats."""
 
@@ -28,6 +30,9 @@ def quoted(value: object) -> str:
 
 class AthweError(Exception):
     """Something the user can mend. Command lines print it as one line and exit with code 2."""
+
+    problems: Sequence[str] = ()
+    """Where it is several things: each for a line of its own."""
 
 
 class ConfigError(AthweError):

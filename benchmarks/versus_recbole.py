@@ -22,11 +22,10 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from athwe.command_line import USER_ERROR, Parser, positive_int
+from athwe.command_line import Parser, exit_code, positive_int
 from athwe.config import Config
 from athwe.config_files import default_config_root, load_config, override_config
 from athwe.data.folders import find_dataset
-from athwe.errors import AthweError
 from benchmarks.measure import Check, progress, report
 from benchmarks.recbole_environment import default_environment, require_environment
 from benchmarks.recbole_quality import compare_quality
@@ -43,11 +42,7 @@ AS_SHIPPED = f"{THEIRS} as shipped"
 def main() -> int:
     """Run the command line; returns its exit code."""
     logging.disable(logging.WARNING)
-    try:
-        return _run(_parse())
-    except AthweError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR
+    return exit_code(lambda: _run(_parse()))
 
 
 def _parse() -> argparse.Namespace:

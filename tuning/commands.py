@@ -1,30 +1,24 @@
 """What the command lines of this folder have in common."""
 
 import argparse
-import sys
 from collections.abc import Callable
 
-from athwe.command_line import INTERRUPTED, USER_ERROR, positive_int, print_in_any_encoding
+from athwe import command_line
+from athwe.command_line import positive_int
 from athwe.errors import AthweError
 from tuning.connection import StoreError
-from tuning.errors import NotReadyError
 
 
 def exit_code(run: Callable[[], int], interrupted: str = "interrupted") -> int:
-    """What `run` gives; 2 and a line for what the user can mend, 130 and `interrupted` after Ctrl-C."""
-    print_in_any_encoding()
-    try:
-        return run()
-    except NotReadyError as error:
-        for problem in error.problems:
-            print(f"error: {problem}", file=sys.stderr)
-        return USER_ERROR
-    except (AthweError, StoreError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        print(interrupted, file=sys.stderr)
-        return INTERRUPTED
+    """`command_line.exit_code`, where what is wrong with a store is for the user to mend, too."""
+
+    def run_with_store() -> int:
+        try:
+            return run()
+        except StoreError as error:  # no AthweError: the dashboard, which reads the store, knows nothing of athwe
+            raise AthweError(str(error)) from error
+
+    return command_line.exit_code(run_with_store, interrupted)
 
 
 def add_training_flags(add: Callable[..., object]) -> None:

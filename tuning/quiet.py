@@ -6,6 +6,8 @@ import warnings
 
 from rich.console import Console
 
+from tuning.console import say
+
 _ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",  # Tune's own tables
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -58,7 +60,7 @@ class ConsoleLog(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Show a line, or keep it for later."""
         if self._held is None:
-            self._console.print(self.format(record), markup=False, highlight=False, soft_wrap=True, style="dim")
+            say(self._console, self.format(record), style="dim")
         else:
             self._held.append(record)
 

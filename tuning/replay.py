@@ -13,8 +13,9 @@ if __name__ == "__main__":  # this file's folder comes first on the path then; o
 from rich.console import Console
 from rich.table import Table
 
-from athwe.command_line import Parser, positive_int
+from athwe.command_line import Parser, number, positive_int, probability
 from tuning.commands import exit_code
+from tuning.console import say, table_console
 from tuning.errors import SearchError
 from tuning.quiet import be_quiet, silence_loggers
 from tuning.store import DEFAULT_URL
@@ -48,7 +49,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--grace-epochs", type=positive_int, nargs="+", default=[], help="to try (default: the study's, half and twice)"
     )
     add("--pruner", choices=("asha", "racing"), nargs="+", help="to try (default: those that the study has data for)")
-    add("--alpha", type=_probability, nargs="+", default=[], help="of racing, to try (default: the study's)")
+    add("--alpha", type=probability, nargs="+", default=[], help="of racing, to try (default: the study's)")
     add("--orders", type=positive_int, metavar="N", help="N random orders of the trials, one at a time; mean and range")
     add("--store", default=DEFAULT_URL, metavar="URL", help="SQLAlchemy URL (default: %(default)s)")
     add("--json", action="store_true", help="one line of JSON instead of the table")
@@ -62,11 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    from tuning.pruning import what_if
-    from tuning.pruning.orders import (
-        one_after_another,
-        random_orders,
-    )  # Ray, which takes seconds, only once the flags are read
+    from tuning.pruning import what_if  # with it Ray, which takes seconds, only once the flags are read
+    from tuning.pruning.orders import one_after_another, random_orders
     from tuning.pruning.trained import ranks_of, reports_of, trained_trials
     from tuning.stored.study import open_existing, spec_of, study_row
 
@@ -102,7 +100,7 @@ def _replay(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(_facts(spec, trials, agreed if has_pruner else None, rows)))
     else:
-        console = Console(width=None if sys.stdout.isatty() else 160)
+        console = table_console()
         _say(console, spec, agreed if has_pruner else None, own, len(trials))
         console.print(_table(rows, own if has_pruner else None, _trained(trials)))
         _explain(console, spec, rows)
@@ -137,7 +135,7 @@ def _print_orders(as_json: bool, spec: "Spec", spreads: "list[tuple[Setting, lis
         times = sum(value > 0 for value in lost)
         cells = (_mean_and_range(spent, ".1f", "d"), _mean_and_range(lost, ".4f", ".4f"), f"{times}/{len(found)}")
         table.add_row(str(setting), str(setting.grace_epochs), *cells)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    table_console().print(table)
 
 
 def _mean_and_range(values: Sequence[float], mean: str, one: str) -> str:
@@ -172,7 +170,7 @@ def _say(console: Console, spec: "Spec", agreed: tuple[int, int] | None, own: "S
         why = "" if agreed[0] == agreed[1] else " (after a resume verdicts may differ, and so may this)"
         settings = f"{own}, first rung in epoch {own.grace_epochs}"
         line = f"replaying {spec.study} ({settings}): the stored verdict for {agreed[0]}/{agreed[1]} trials{why}"
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    say(console, line)
 
 
 def _table(rows: "Rows", own: "Setting | None", trained: tuple[int, float]) -> Table:
@@ -208,31 +206,15 @@ def _explain(console: Console, spec: "Spec", rows: "Rows") -> None:
             "fate unknown: not given up there, but not trained further here; it may only make the loss smaller"
         )
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True, style="dim")
+        say(console, line, style="dim")
 
 
 def _share(part: float, whole: float) -> str:
     return f"{part / whole:.0%}" if whole else "0%"
 
 
-def _probability(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number between 0 and 1, got {text!r}")
-    return value
-
-
 def _factor(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 1 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number above 1, got {text!r}")
-    return value
+    return number(float, text, "a number above 1", lambda value: 1 < value < float("inf"))
 
 
 if __name__ == "__main__":

@@ -5,14 +5,14 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 if __name__ == "__main__":  # this file's folder comes first on the path then; our packages are in the one above
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from rich.console import Console
 
-from athwe.command_line import Parser, positive_int
+from athwe.command_line import Parser, number, positive_int, probability, share
 from athwe.model_keys import MODEL_NAMES
 from tuning.choices import AUTO, Cost, Gain, LogTarget, PrunerName, SamplerName
 from tuning.commands import exit_code
@@ -47,11 +47,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--also-minimize", nargs="+", choices=get_args(Cost), help="further objectives beside the metric")
     add("--most-memory-gigabytes", type=_positive_float, help="a trial that needs more is infeasible")
     add("--most-train-seconds", type=_positive_float, help="a trial that trains longer is infeasible")
-    add("--least-worst-slice", type=_fraction, help="a trial whose worst slice of users is below is infeasible")
+    add("--least-worst-slice", type=share, help="a trial whose worst slice of users is below is infeasible")
     add("--sampler", choices=get_args(SamplerName))
     add("--pruner", choices=get_args(PrunerName))
-    add("--audit-share", type=_fraction, help="share of pruned trials that are finished to judge the pruner")
-    add("--alpha", type=_probability, help="of --pruner racing: how likely a best trial may be stopped (default: 0.05)")
+    add("--audit-share", type=share, help="share of pruned trials that are finished to judge the pruner")
+    add("--alpha", type=probability, help="of --pruner racing: how likely a best trial may be stopped (default: 0.05)")
     add("--keep-models", type=positive_int, help="trials whose best model is kept (default: 10)")
     add("--disk-budget", type=_size, metavar="SIZE", help="such as 20GB: the worst kept models go where it is used up")
     add("--seed", type=int, help="of sampler and training (default: the configuration's)")
@@ -89,24 +89,16 @@ def _search(arguments: argparse.Namespace) -> int:
 
 
 def _positive_float(text: str) -> float:
-    return _number(float, text, "a number above 0", lambda value: 0 < value < float("inf"))
-
-
-def _fraction(text: str) -> float:
-    return _number(float, text, "a number from 0 to 1", lambda value: 0 <= value <= 1)
-
-
-def _probability(text: str) -> float:
-    return _number(float, text, "a number between 0 and 1", lambda value: 0 < value < 1)
+    return number(float, text, "a number above 0", lambda value: 0 < value < float("inf"))
 
 
 def _cores(text: str) -> int | str:
-    return text if text == AUTO else _number(int, text, "a whole number above 0, or auto", lambda value: value > 0)
+    return text if text == AUTO else number(int, text, "a whole number above 0, or auto", lambda value: value > 0)
 
 
 def _share(text: str) -> float | str:
     expected = "a whole number, a share below 1, or auto"
-    return text if text == AUTO else _number(float, text, expected, lambda value: 0 <= value < 1 or value % 1 == 0)
+    return text if text == AUTO else number(float, text, expected, lambda value: 0 <= value < 1 or value % 1 == 0)
 
 
 def _size(text: str) -> int:
@@ -124,16 +116,6 @@ def _log_targets(text: str) -> list[str]:
         if name not in known:
             raise argparse.ArgumentTypeError(f"expected {', '.join(known)}, or several with commas, got {name!r}")
     return names
-
-
-def _number(kind: type, text: str, expected: str, fits: Any) -> Any:
-    try:
-        value = kind(text)
-    except ValueError:
-        value = None
-    if value is None or not fits(value):
-        raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
-    return value
 
 
 if __name__ == "__main__":

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 if __name__ == "__main__":  # this file's folder comes first on the path then; our packages are in the one above
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from rich.console import Console
 from rich.table import Table
 
 from athwe.command_line import Parser
 from tuning.commands import exit_code, trial_number
+from tuning.console import table_console
 from tuning.quiet import be_quiet, silence_loggers
 from tuning.store import DEFAULT_URL
 
@@ -65,7 +65,7 @@ def _slices(arguments: argparse.Namespace) -> int:
         facts = {"study": spec.study, "metric": f"valid/{metric}"} | mode
         print(json.dumps(facts | {"trials": numbers, "slices": [one.plain() for one in rows]}))
         return 0
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = table_console()
     console.print(
         _table(rows, numbers, f"{spec.study}: valid/{metric} ({spec.config.protocol}), mean ± standard error")
     )

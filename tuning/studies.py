@@ -17,6 +17,7 @@ from rich.table import Table
 from athwe.command_line import Parser
 from tuning.books.driver import DRIVER, claim, is_surely_dead
 from tuning.commands import exit_code
+from tuning.console import say, table_console
 from tuning.errors import SearchError
 from tuning.quiet import be_quiet, silence_loggers
 from tuning.schema import COMPLETE, FAIL, PRUNED, RUNNING, test_evaluation
@@ -83,7 +84,7 @@ def list_studies(arguments: argparse.Namespace) -> int:
         for row in rows:
             looks = len(store.test_evaluations(row["study_name"]))
             table.add_row(*_cells(row, looks, at))
-    _console().print(table if rows else "no study yet: python tuning/search.py makes one")
+    table_console(200).print(table if rows else "no study yet: python tuning/search.py makes one")
     return OK
 
 
@@ -173,12 +174,8 @@ def _is_wanted() -> bool:
     return input("delete it? [y/N] ").strip().lower() in ("y", "yes")
 
 
-def _say(text: str) -> None:
-    _console().print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else 200)
+def _say(line: str) -> None:
+    say(Console(), line)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ if __name__ == "__main__":  # this file's folder comes first on the path then; o
 
 from rich.console import Console
 
-from athwe.command_line import Parser
+from athwe.command_line import Parser, number
 from tuning.commands import add_training_flags, exit_code
 from tuning.quiet import ConsoleLog, be_quiet
 from tuning.store import DEFAULT_URL, display_url
@@ -36,7 +36,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--study", required=True, help="name of the study")
     add("--store", default=DEFAULT_URL, metavar="URL", help="SQLAlchemy URL (default: %(default)s)")
-    add("--alpha", type=_alpha, default=0.05, help="share of studies that may call equals different (default: 0.05)")
+    add(
+        "--alpha",
+        type=_alpha,
+        default=0.05,
+        help="share of studies that may call equals different (default: 0.05)",
+    )
     add("--json", action="store_true", help="one line of JSON on standard output, everything else on standard error")
     again = parser.add_argument_group("training the tied trials again")
     add = again.add_argument
@@ -112,13 +117,8 @@ def _readable(study: "StoredStudy") -> Iterator[None]:
 
 
 def _alpha(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not LEAST_ALPHA <= value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from {LEAST_ALPHA:g} up and below 1, got {text!r}")
-    return value
+    expected = f"a number from {LEAST_ALPHA:g} up and below 1"
+    return number(float, text, expected, lambda value: LEAST_ALPHA <= value < 1)
 
 
 def _seeds(text: str) -> int:

@@ -2,6 +2,6 @@
 
 from athwe.data.catalogue import Catalogue, build_catalogue
 from athwe.data.dataset import Dataset, load_dataset
-from athwe.data.sequences import Batch, Samples
+from athwe.data.sequences import Batch
 
-__all__ = ["Batch", "Catalogue", "Dataset", "Samples", "build_catalogue", "load_dataset"]
+__all__ = ["Batch", "Catalogue", "Dataset", "build_catalogue", "load_dataset"]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from athwe.command_line import INTERRUPTED, USER_ERROR, Parser, add_config_flags, print_in_any_encoding
+from athwe.command_line import Parser, add_config_flags, exit_code
 from athwe.config_files import load_config
-from athwe.errors import AthweError, DataError
+from athwe.errors import DataError
 
 NARROWEST = 120
 """Columns that tables get where the output is no terminal."""
@@ -18,16 +18,8 @@ NARROWEST = 120
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns its exit code."""
-    print_in_any_encoding()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    try:
-        _run(_parse(arguments))
-    except AthweError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    return 0
+    return exit_code(lambda: _run(_parse(arguments)))
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -39,7 +31,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _run(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace) -> int:
     config = load_config(options.name, files=options.config, overrides=options.overrides)
     with Console(stderr=True).status(f"reading {options.name}"):
         from athwe.data import load_dataset  # torch is loaded here, after the configuration was found good
@@ -51,10 +43,11 @@ def _run(options: argparse.Namespace) -> None:
         _write_html(options.html, report)
     if options.json:
         print(json.dumps(report.to_json()))
-        return
+        return 0
     from athwe.data.report.text import print_report
 
     print_report(Console(width=None if sys.stdout.isatty() else NARROWEST, highlight=False), report)
+    return 0
 
 
 def _write_html(path: Path, report) -> None:

@@ -19,7 +19,7 @@ from athwe.data.folders import find_dataset
 from athwe.data.interactions import Interactions, read_interactions
 from athwe.data.items import read_items
 from athwe.data.modalities import read_attributes, read_features
-from athwe.data.sequences import Batch, Samples, gather_histories, gather_ranges
+from athwe.data.sequences import Batch, gather_histories, gather_ranges
 from athwe.data.split import Split, TimeCut, count_preceding, moment, target_positions, target_positions_in_time
 from athwe.errors import DataError, SealedError
 
@@ -124,19 +124,6 @@ class Dataset:
     def users(self, positions: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
         """Whose interaction each position is."""
         return np.searchsorted(self.user_offset, positions, side="right") - 1
-
-    def samples(self, split: Split) -> Samples:
-        """All of a split at once, padded to `max_length`."""
-        position = self.positions(split)
-        length = self.lengths(position)
-        items, timestamps = gather_histories(position, length, self.max_length, self.item, self.timestamp)
-        return Samples(
-            user=self.users(position),
-            item_sequence=items,
-            timestamp=timestamps,
-            length=length,
-            target=self.item[position],
-        )
 
     def training_positions(self) -> Int64[np.ndarray, " n"]:
         """All that training holds: its targets, and users' first interactions, which only ever are history.

@@ -1,4 +1,4 @@
-"""Histories as right-padded arrays: `Samples` in numpy for a whole split, `Batch` in torch for one step."""
+"""Histories as right-padded arrays."""
 
 from dataclasses import dataclass
 
@@ -6,17 +6,6 @@ import numpy as np
 import torch
 from jaxtyping import Int64
 from torch import Tensor
-
-
-@dataclass(frozen=True)
-class Samples:
-    """A whole split, one row a target. Items are right-padded with 0, timestamps are unix seconds, 0 at padding."""
-
-    user: Int64[np.ndarray, " n"]
-    item_sequence: Int64[np.ndarray, "n L"]
-    timestamp: Int64[np.ndarray, "n L"]
-    length: Int64[np.ndarray, " n"]
-    target: Int64[np.ndarray, " n"]
 
 
 @dataclass(frozen=True)

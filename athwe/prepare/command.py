@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
 
-from athwe.command_line import INTERRUPTED, USER_ERROR, print_in_any_encoding
+from athwe.command_line import exit_code
 from athwe.config import Config
 from athwe.config_files import default_config_root, load_config, override_config
-from athwe.errors import AthweError, ConfigError
+from athwe.errors import ConfigError, DataError
 from athwe.prepare.bars import Bars
 from athwe.prepare.choosing import Images, choose_source
 from athwe.prepare.config_file import write_config
@@ -33,31 +33,26 @@ console = Console()
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns its exit code."""
-    print_in_any_encoding()
     handler = RichHandler(console=console, show_path=False, show_time=False)
     handler.addFilter(logging.Filter("athwe"))  # not what libraries log of their downloads
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
+    stopped = "stopped; a data set is written as a whole or not at all; what was fetched or encoded is used again"
+    return exit_code(lambda: _run(sys.argv[1:] if arguments is None else arguments), stopped)
+
+
+def _run(arguments: list[str]) -> int:
     try:
         options = parse(arguments)
         if options.source == "features":
             run_features_command(options)
         else:
-            _run(options, sys.argv[1:] if arguments is None else arguments)
-    except AthweError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR
+            _prepare(options, arguments)
     except OSError as error:  # of the output: what is read tells its own
-        print(f"error: cannot write {error.filename or 'the data set'}: {error.strerror or error}", file=sys.stderr)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        console.print(
-            "stopped; a data set is written as a whole or not at all; what was fetched or encoded is used again"
-        )
-        return INTERRUPTED
+        raise DataError(f"cannot write {error.filename or 'the data set'}: {error.strerror or error}") from error
     return 0
 
 
-def _run(options: argparse.Namespace, arguments: list[str]) -> None:
+def _prepare(options: argparse.Namespace, arguments: list[str]) -> None:
     config_path = (options.config_folder or default_config_root()) / f"{options.name}.yaml"
     settings = Settings(
         name=options.name,

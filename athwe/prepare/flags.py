@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any, get_args
 
-from athwe.command_line import Parser, positive_int
+from athwe.command_line import Parser, positive_int, share
 from athwe.prepare.download.public import AMAZON, MOVIELENS
 from athwe.prepare.features import add_feature_flags
 from athwe.prepare.features.command import add_features_command
@@ -101,17 +101,6 @@ def _add_common_flags(command: argparse.ArgumentParser, same_day: SameDay) -> No
 def choice(command: argparse.ArgumentParser, flag: str, choices: Any, default: str, text: str) -> None:
     """A policy's flag."""
     command.add_argument(flag, choices=get_args(choices), default=default, help=f"{text} (default: {default})")
-
-
-def share(text: str) -> float:
-    """A number from 0 to 1, for `type=` of a flag."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
-    return value
 
 
 def _add_image_flags(command: argparse.ArgumentParser) -> Any:

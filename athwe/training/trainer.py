@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +19,17 @@ from athwe.device import AUTOCAST_TYPES, autocast, resolve_device
 from athwe.errors import CheckpointError, DivergedError
 from athwe.evaluation.metrics import mean_metrics
 from athwe.evaluation.ranking import NonFiniteScoreError, Ranking, Scorer, rank_targets
-from athwe.evaluation.slices import Slice, Worst, worst_slice
-from athwe.evaluation.target_facts import slices_of_targets
 from athwe.model.registry import build_model, shape_for
 from athwe.model.sequential import SequentialModel
 from athwe.model.shape import ModelShape
 from athwe.model.step import PART_OVERHEAD_TOKENS, Step
 from athwe.seeding import seed_everything
+from athwe.training import state
 from athwe.training.checkpoint import MODEL, TRAINING, read_checkpoint, write_checkpoint
 from athwe.training.diagnostics import diagnose
 from athwe.training.early_stopping import EarlyStopping
 from athwe.training.negatives import NegativeSampler
+from athwe.training.worst_slice import WorstSlice
 
 CHECK_STEPS = 32
 """Steps between two looks at the losses: looking makes a GPU wait."""
@@ -77,6 +76,7 @@ class Trainer:
         self._positions = dataset.positions("train")
         is_sampled = config.loss == "sampled"
         self._sampler = NegativeSampler(dataset, config.sampled_items, self.generator) if is_sampled else None
+        self._worst_slice = WorstSlice(config, dataset)
         self._best_weights: dict[str, Tensor] | None = None
 
     @property
@@ -147,21 +147,10 @@ class Trainer:
         means = mean_metrics(ranking.target_rank, self.config.metric_names, self.config.topk)
         return {f"{split}/{key}": value for key, value in means.items()}
 
-    @cached_property
-    def _slices(self) -> list[Slice]:
-        """Of the users of validation, among which the worst one is looked for."""
-        found = slices_of_targets(self.dataset, self.dataset.positions("valid"))
-        return [one for one in found if one.family in self.config.worst_slice_families]
-
-    def worst_slice(self, ranking: Ranking) -> Worst:
-        """Where the selecting metric is lowest in a validation ranking."""
-        name, _, cutoff = self.config.valid_key.removeprefix("valid/").partition("@")
-        return worst_slice(ranking.target_rank, self._slices, name, int(cutoff), self.config.worst_slice_users)
-
     @contextmanager
     def best_model(self) -> Iterator[SequentialModel]:
         """The model with the weights of its best epoch, for the time of a `with` block."""
-        current = _copy(self.model.state_dict())
+        current = state.copied(self.model.state_dict())
         self.model.load_state_dict(self._best_weights or current)
         self.model.eval()
         try:
@@ -196,18 +185,15 @@ class Trainer:
         if not same_shape or model_facts["fingerprint"] != self.dataset.fingerprint:
             raise CheckpointError(f"checkpoint {path} is of another data set or other sizes")
         try:
-            self.model.load_state_dict(_below("model.", tensors))
+            self.model.load_state_dict(state.below("model.", tensors))
         except RuntimeError as error:
             raise CheckpointError(f"checkpoint {path} is of another model: {str(error).splitlines()[0]}") from None
-        self._best_weights = _below("weight.", best) if facts["stopping"]["best_epoch"] else None
+        self._best_weights = state.below("weight.", best) if facts["stopping"]["best_epoch"] else None
         self.stopping = dataclasses.replace(self.stopping, **facts["stopping"])
         self.epoch = facts["epoch"]
-        self._restore_optimizer(_below("optimizer.", tensors), facts["parameter_groups"])
+        state.restore_optimizer(self.optimizer, state.below("optimizer.", tensors), facts["parameter_groups"])
         self.scaler.load_state_dict(facts["scaler"])
-        self.generator.set_state(tensors["generator.order"])
-        torch.set_rng_state(tensors["generator.cpu"])
-        if "generator.device" in tensors:
-            torch.cuda.set_rng_state(tensors["generator.device"], self.device)
+        state.restore_generators(state.below("generator.", tensors), self.generator, self.device)
 
     # One epoch.
 
@@ -272,12 +258,12 @@ class Trainer:
         except NonFiniteScoreError:
             raise DivergedError(self.epoch, "scores", math.nan) from None
         metrics = metrics | self.metrics_of(ranking, "valid")
-        metrics |= {self.config.worst_slice_key: self.worst_slice(ranking).mean}
+        metrics |= {self.config.worst_slice_key: self._worst_slice.mean(ranking)}
         metrics |= {"valid/seconds": time.perf_counter() - started}
         self.stopping = self.stopping.after(self.epoch, metrics[self.config.valid_key])
         improved = self.stopping.best_epoch == self.epoch
         if improved:
-            self._best_weights = _copy(self.model.state_dict())
+            self._best_weights = state.copied(self.model.state_dict())
         return EpochResult(self.epoch, metrics, improved, ranking)
 
     # Parts of a checkpoint.
@@ -296,37 +282,17 @@ class Trainer:
 
     def _model_part(self) -> tuple[dict[str, Tensor], dict]:
         with self.best_model() as model:
-            tensors = {f"weight.{name}": value for name, value in _copy(model.state_dict()).items()}
+            tensors = state.under("weight.", state.copied(model.state_dict()))
             return tensors | {"tables": self._item_tables().float().cpu()}, self._facts()
 
     def _training_part(self) -> tuple[dict[str, Tensor], dict]:
-        optimizer = self.optimizer.state_dict()
-        tensors = {f"model.{name}": value for name, value in _copy(self.model.state_dict()).items()}
-        for index, state in optimizer["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": value.cpu() for name, value in state.items()}
-        tensors["generator.order"] = self.generator.get_state()
-        tensors["generator.cpu"] = torch.get_rng_state()
-        if self.device.type == "cuda":
-            tensors["generator.device"] = torch.cuda.get_rng_state(self.device)
+        optimizer, groups = state.optimizer_state(self.optimizer)
+        tensors = state.under("model.", state.copied(self.model.state_dict())) | state.under("optimizer.", optimizer)
+        tensors |= state.under("generator.", state.generator_states(self.generator, self.device))
         stopping = dataclasses.asdict(self.stopping)
         return tensors, {
             "epoch": self.epoch,
             "stopping": {name: stopping[name] for name in ("best_value", "best_epoch", "waited")},
-            "parameter_groups": optimizer["param_groups"],
+            "parameter_groups": groups,
             "scaler": self.scaler.state_dict(),
         }
-
-    def _restore_optimizer(self, tensors: dict[str, Tensor], groups: list[dict]) -> None:
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in tensors.items():
-            index, name = key.split(".")
-            state.setdefault(int(index), {})[name] = value
-        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
-
-
-def _copy(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.detach().cpu().clone() for name, value in state.items()}
-
-
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

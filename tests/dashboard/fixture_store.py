@@ -10,14 +10,12 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
-from dashboard.beyond import OF_USERS  # noqa: E402
+from fixture_files import USERS, write_data_set, write_results, write_users  # noqa: E402
+
 from tuning import schema  # noqa: E402
 from tuning.store import Finding, Store, now  # noqa: E402
 
@@ -25,15 +23,9 @@ OBJECTIVE = "valid/ndcg@10"
 FINISHED, RUNNING, SILENT, EMPTY = "kitchen-2026.01", "kitchen-live", "kitchen-killed", "toys-just_started"
 MODELS = {RUNNING: {"model": "HM4SR"}}
 """What a spec says of the model; older ones say nothing."""
-USERS = [f"U{number:04d}" for number in range(1, 61)]
-ITEMS = [f"I{number:03d}" for number in range(1, 81)]
-HOSTILE_TITLE = "<script>alert(1)</script> **bold** $x^2$ [link](http://example.org) :red[Pan] & 'lid'"
-ESCAPING_IMAGE = "../secret.jpg"
 EPOCHS = 12
 FINALS = ((3, 2025), (4, 2025), (3, 2026))
 """Number and seed of the looks at test that have kept their results."""
-_MATERIALS = ("Copper", "Cast Iron", "Enamel", "Bamboo", "Glass", "Stoneware")
-_THINGS = ("Pan", "Kettle", "Bowl", "Board", "Jar", "Lamp")
 _PARTS = ("next_item", "item_contrast", "temporal_contrast", "attribute", "cluster", "diversity")
 
 
@@ -41,7 +33,7 @@ def build(folder: Path) -> str:
     """Write the store and its files under `folder`; the store's URL."""
     folder = Path(folder)
     url = f"sqlite:///{folder}/athwe.db"
-    _data_set(folder)
+    write_data_set(folder)
     with Store.open(url) as store:
         _study(store, folder, EMPTY, created=timedelta(minutes=1), asked=20)
         _study(store, folder, SILENT, created=timedelta(days=2), heartbeat=timedelta(days=1), asked=10)
@@ -60,9 +52,9 @@ def build(folder: Path) -> str:
             values = {"trial_id": trial_id, "seed": seed, "metrics_json": json.dumps({"test/ndcg@10": goal})}
             store.save_test_evaluation(look | values)
             path = folder / "storage" / "finals" / f"{trial_id}.seed-{seed}.parquet"
-            _write_users(path, goal, random.Random(seed * 100 + number), split="test")
+            write_users(path, goal, random.Random(seed * 100 + number), split="test")
         unrecorded = folder / "storage" / "finals" / f"{FINISHED}.3.seed-2099.parquet"
-        _write_users(unrecorded, 0.04, random.Random(1), split="test")
+        write_users(unrecorded, 0.04, random.Random(1), split="test")
         _ablation(store)
         _ties(store, FINISHED)
         _ties(store, SILENT, on_seeds=False)
@@ -161,7 +153,7 @@ def _trials(store: Store, folder: Path, study: str, count: int, running: int = 0
         if values and state != schema.FAIL:
             store.save_trial({"trial_id": trial_id, "value": max(values), "best_epoch": values.index(max(values)) + 1})
         if state == schema.COMPLETE:
-            _results(folder, trial_id, goal, params, chance)
+            write_results(folder, trial_id, goal, params, chance, is_old=study == SILENT)
 
 
 def _parameters(chance: random.Random, number: int) -> dict:
@@ -209,103 +201,6 @@ def _epoch(store: Store, trial_id: str, epoch: int, goal: float, chance: random.
     }
     store.save_metrics(trial_id, epoch, valid | parts)
     return value
-
-
-def _data_set(folder: Path) -> None:
-    from PIL import Image, ImageDraw
-
-    chance = random.Random(7)
-    (folder / "dataset" / "images").mkdir(parents=True)
-    Image.new("RGB", (8, 8), "red").save(folder / "secret.jpg")
-    rows = []
-    for number, item in enumerate(ITEMS):
-        title = f"{chance.choice(_MATERIALS)} {chance.choice(_THINGS)} No. {number + 1}"
-        image = f"images/{item}.jpg" if number % 7 else ""
-        if image:
-            picture = Image.new("RGB", (160, 120), f"hsl({number * 37 % 360}, 45%, 70%)")
-            ImageDraw.Draw(picture).ellipse((40, 20, 120, 100), fill=f"hsl({number * 37 % 360}, 55%, 40%)")
-            picture.save(folder / "dataset" / image)
-        rows.append({"item_id": item, "title": title, "categories": ["Kitchen", title.split()[-3]], "image": image})
-    rows[1]["title"] = HOSTILE_TITLE
-    rows[2] |= {"title": "A title that goes on and on, " * 6, "image": ESCAPING_IMAGE}
-    data = folder / "storage" / "data" / "f00d"
-    data.mkdir(parents=True)
-    pq.write_table(pa.Table.from_pylist(rows), data / "items.parquet")
-    histories = pa.Table.from_pylist([_history(user) for user in USERS])
-    pq.write_table(histories, data / "histories.parquet", row_group_size=16)
-
-
-def _history(user: str) -> dict:
-    """What precedes the test target: history and validation target. Two long gaps and one of minutes."""
-    chance = random.Random(user)
-    items = chance.sample(ITEMS, 70 if user == USERS[3] else chance.randint(6, 14))
-    items[:2] = [item for item in ITEMS[1:3] if item not in items[2:]] or items[:2]
-    moment, times = 1_600_000_000, []
-    for place in range(len(items)):
-        moment += 200 * 86400 if place == len(items) // 2 else chance.choice([240, 7200, 86400 * 3, 86400 * 40])
-        times.append(moment)
-    return {"user": user, "items": items, "timestamps": times}
-
-
-def _results(folder: Path, trial_id: str, goal: float, params: dict, chance: random.Random) -> None:
-    storage = folder / "storage"
-    _write_users(storage / "recommendations" / f"{trial_id}.parquet", goal, chance, is_old=trial_id.startswith(SILENT))
-    (storage / "diagnostics").mkdir(exist_ok=True)
-    (storage / "diagnostics" / f"{trial_id}.json").write_text(json.dumps(_diagnostics(params, chance)))
-
-
-def _write_users(path: Path, goal: float, chance: random.Random, split: str = "valid", is_old: bool = False) -> None:
-    """Per-user results; old ones lack what slices by gap and popularity need."""
-    rows = []
-    for user in USERS:
-        history = _history(user)
-        end = len(history["items"]) - (split == "valid")
-        target = history["items"][-1] if split == "valid" else random.Random(user + split).choice(ITEMS)
-        times = history["timestamps"]
-        gap = times[end] - times[end - 1] if split == "valid" else 86400 * 9
-        ranked = chance.sample(ITEMS, 50)
-        common = random.Random(user).sample(ITEMS, 6)
-        ranked = [*common, *(item for item in ranked if item not in common)][:50]
-        chance.shuffle(ranked[:12])
-        rank = ranked.index(target) + 1 if target in ranked else 50 + chance.randint(1, 30)
-        if chance.random() < 8 * goal and target not in ranked[:6]:
-            ranked = [target, *(item for item in ranked if item != target)][:50]
-            rank = 1
-        scores = sorted((chance.gauss(0, 3) for _ in ranked), reverse=True)
-        known = {} if is_old else {"last_gap_seconds": gap, "target_popularity": int(target[1:]) % 31}
-        known |= {} if is_old else {name: chance.random() for name in OF_USERS[:-1]} | {OF_USERS[-1]: None}
-        rows.append({"user": user, "history_end": end, "target": target, "target_rank": rank, **known,
-                     "items": ranked, "scores": scores})  # fmt: skip
-    path.parent.mkdir(exist_ok=True)
-    table = pa.Table.from_pylist(rows)
-    if not is_old:
-        table = table.replace_schema_metadata({b"beyond_accuracy": json.dumps(_beyond_accuracy(rows, split))})
-    pq.write_table(table, path, row_group_size=16)
-
-
-def _beyond_accuracy(rows: list[dict], split: str) -> dict:
-    means = {f"{name}@10": sum(row[name] for row in rows) / len(rows) for name in OF_USERS[:-1]}
-    measures = {"coverage@10": 0.6, "gini@10": 0.7} | means | {f"{OF_USERS[-1]}@10": None}
-    return {"split": split, "mask_seen": False, "cutoff": 10, "measures": measures}
-
-
-def _diagnostics(params: dict, chance: random.Random) -> dict:
-    experts = params["routed_expert_nums"]
-    buckets = ("first", "< 1 min", "< 1 h", "< 1 day", "< 1 week", "< 30 days", "< 1 year", "longer")
-    use = {}
-    for place, bucket in enumerate(buckets):
-        distances = [expert / experts - place / len(buckets) for expert in range(experts)]
-        weights = [math.exp(-6 * distance**2) + chance.random() * 0.3 for distance in distances]
-        use[bucket] = [weight / sum(weights) for weight in weights]
-    gates = {"low": 0.61} | {f"high {level}": 0.4 + level / 20 for level in range(1, params["wavelet_J"] + 1)}
-    return {
-        "modality_weights": {"item": 0.46, "txt": 0.33, "img": 0.21},
-        "gate_strength": gates,
-        "expert_use": use,
-        "time_saturation": 0.034,
-        "peak_memory_bytes": 812 * 2**20,
-        "parameters": 1_582_867,
-    }
 
 
 if __name__ == "__main__":

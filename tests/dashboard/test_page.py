@@ -8,6 +8,7 @@ import tomllib
 from datetime import timedelta
 from pathlib import Path
 
+import fixture_files
 import fixture_store
 import pytest
 import sqlalchemy as sa
@@ -184,7 +185,7 @@ def test_a_user_has_a_history_and_lists_side_by_side(open_page):
     assert shown.count('class="history"') == 1
     assert shown.count('class="list"') == 3
     assert len([text for text in app.markdown if text.value.startswith("Target at rank")]) == 3
-    history = fixture_store._history("U0010")["items"]
+    history = fixture_files.history_of("U0010")["items"]
     assert f"{len(history) - 1} items" in texts(app)
 
 

@@ -1,5 +1,6 @@
 """The view of users on a real store: gains, slices, finalists on test."""
 
+import fixture_files
 import fixture_store
 import pyarrow.parquet as pq
 import pytest
@@ -113,7 +114,7 @@ def test_finalists_are_shown_on_test_with_the_number_of_looks(open_page, store_f
     assert f"this study has looked at it {len(FINALS) + 1} times" in texts(app)
     shown = texts(app).replace("\\", "")
     assert "ndcg@10 · test · seen items kept: 0.04300" in shown and "valid ·" not in shown
-    history = fixture_store._history("U0010")["items"]
+    history = fixture_files.history_of("U0010")["items"]
     assert f"{len(history)} items" in shown and "test target" in shown
     one, other = (ranks(store_folder, f"finals/{FINISHED}.{n}.seed-2025.parquet") for n in (3, 4))
     gained = sum(other[user] < one[user] and other[user] <= 10 for user in one)

@@ -2,6 +2,7 @@
 
 import os
 
+import fixture_files
 import fixture_store
 import pyarrow.parquet as pq
 import pytest
@@ -43,11 +44,11 @@ def test_an_unknown_user_and_a_missing_file_are_none(study):
 
 def test_all_users_are_read_by_narrow_columns_only_and_bounded(study, monkeypatch):
     path = results.recommendations_path(study, TRIAL)
-    assert results.all_users(path).column("user").to_pylist() == fixture_store.USERS
+    assert results.all_users(path).column("user").to_pylist() == fixture_files.USERS
     assert results.all_users(path).column_names == list(results.USER_COLUMNS), "items and scores are wide"
     files._few.clear()
     monkeypatch.setattr(results, "MAX_LISTED_USERS", 20)
-    assert results.all_users(path).column("user").to_pylist() == fixture_store.USERS[:32]  # whole row groups
+    assert results.all_users(path).column("user").to_pylist() == fixture_files.USERS[:32]  # whole row groups
 
 
 def test_an_older_file_gives_the_columns_that_it_has(study):
@@ -86,7 +87,7 @@ def test_items_come_in_the_order_asked_and_an_unknown_one_has_its_id_as_title(st
     frame = results.items(results.items_path(study), ("I010", "new", "I002", "I010"))
     assert frame.index.tolist() == ["I010", "new", "I002"]
     assert frame.loc["new", ["title", "categories", "image"]].tolist() == ["new", [], ""]
-    assert frame.loc["I002", "title"] == fixture_store.HOSTILE_TITLE
+    assert frame.loc["I002", "title"] == fixture_files.HOSTILE_TITLE
     assert frame.loc["I010", "categories"][0] == "Kitchen"
 
 

@@ -3,19 +3,17 @@
 import json
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 from finished_study import save_study, save_trial, tiny_plan
+from study_process import command, cut_off, started
 
 from tuning.schema import COMPLETE
 from tuning.store import Store
 
 pytestmark = pytest.mark.whole_path
 
-ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("img", "txt", "shared_experts", "shares")
 RUNS = {f"full.seed-{seed}" for seed in (10_006, 10_007)} | {"popularity.seed-10006"} | {
     f"{variant}.seed-{seed}"
@@ -36,11 +34,8 @@ def folder(tiny_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def started(folder: Path, *flags: str) -> subprocess.Popen[str]:
-    store = f"sqlite:///{folder}/store.db"
-    line = [sys.executable, str(ROOT / "tuning" / "ablate.py"), "--study", "study", "--store", store, "--json"]
-    line += ["--concurrency", "1", "--seeds", "2", *flags]
-    return subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def ablating(folder: Path, *flags: str) -> subprocess.Popen[str]:
+    return started(command("ablate.py", folder, "--json", "--concurrency", "1", "--seeds", "2", *flags))
 
 
 def kept(folder: Path) -> dict[str, int]:
@@ -49,29 +44,20 @@ def kept(folder: Path) -> dict[str, int]:
     return {file.stem: file.stat().st_mtime_ns for file in files}
 
 
-def cut_off(folder: Path, number: signal.Signals, more: int) -> int:
-    """Start, end by a signal once there are so many results more, and give the exit code."""
-    process, before = started(folder, "--parts", *PARTS), len(kept(folder))
-    try:
-        deadline = time.monotonic() + 300
-        while len(kept(folder)) < before + more:
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline, "it did not get that far"
-            time.sleep(0.05)
-        process.send_signal(number)
-        return process.wait(timeout=60)
-    finally:
-        process.kill()
+def after_two_more(folder: Path, by: signal.Signals) -> int:
+    """Start, end by a signal once there are two results more, and give the exit code."""
+    before = len(kept(folder))
+    return cut_off(ablating(folder, "--parts", *PARTS), by, once=lambda: len(kept(folder)) >= before + 2)
 
 
 def test_an_ablation_that_is_killed_goes_on_and_loses_nothing(folder: Path):
-    assert cut_off(folder, signal.SIGKILL, 2) == -signal.SIGKILL
+    assert after_two_more(folder, signal.SIGKILL) == -signal.SIGKILL
     killed = kept(folder)
-    assert cut_off(folder, signal.SIGINT, 2) == 130
+    assert after_two_more(folder, signal.SIGINT) == 130
     interrupted = kept(folder)
     assert killed.items() <= interrupted.items() and len(interrupted) < len(RUNS), "it was over too soon"
 
-    process = started(folder, "--parts", *PARTS)
+    process = ablating(folder, "--parts", *PARTS)
     out, err = process.communicate(timeout=500)
     assert process.returncode == 0, err
     assert interrupted.items() <= kept(folder).items() and kept(folder).keys() == RUNS
@@ -93,7 +79,7 @@ def test_an_ablation_that_is_killed_goes_on_and_loses_nothing(folder: Path):
 
 
 def test_runs_that_fail_are_told_of_and_the_others_go_on(folder: Path):
-    process = started(folder, "--trial", "1", "--parts", "shares")
+    process = ablating(folder, "--trial", "1", "--parts", "shares")
     out, err = process.communicate(timeout=500)
     assert process.returncode == 1, err
     line = json.loads(out)

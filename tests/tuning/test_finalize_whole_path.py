@@ -4,12 +4,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from study_process import ROOT, command, cut_off, started, wait_for
 
 import athwe
 from athwe.evaluation.metrics import mean_metrics
@@ -18,30 +17,12 @@ from tuning.store import Store
 
 pytestmark = pytest.mark.whole_path
 
-ROOT = Path(__file__).resolve().parents[2]
 SPACE = "space: {learning_rate: {type: float, low: 1.0e-4, high: 1.0e-2, log: true}}\n"
 CONFIG = "hidden_size: 16\ninner_size: 32\nMAX_ITEM_LIST_LENGTH: 8\nn_clusters: 5\n"
 
 
-def command(script: str, folder: Path, *flags: str) -> list[str]:
-    store = f"sqlite:///{folder}/store.db"
-    return [sys.executable, str(ROOT / "tuning" / script), "--study", "study", "--store", store, *flags]
-
-
 def done(line: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-
-
-def started(line: list[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def wait_for(condition, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 200
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "it did not get that far"
-        time.sleep(0.2)
 
 
 def trials(folder: Path) -> pd.DataFrame:
@@ -91,13 +72,7 @@ def folder(tiny_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     flags += ["--search-space", folder / "space.yaml", "--storage-path", folder / "study", "--trials", 1]
     flags += ["--epochs", 30, "--concurrency", 1]
     search = command("search.py", folder, *map(str, flags))
-    process = started(search)
-    try:
-        wait_for(lambda: epochs(folder) >= 3, process)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 130, process.communicate()
-    finally:
-        process.kill()
+    assert cut_off(started(search), signal.SIGINT, once=lambda: epochs(folder) >= 3) == 130
     resumed = done(command("search.py", folder, "--resume"))
     assert resumed.returncode == 0, resumed.stderr
     return folder
@@ -143,13 +118,7 @@ def check_kept_model(folder: Path, said: str, printed: str) -> None:
 
 def test_a_finalisation_cut_off_goes_on_and_looks_once_a_seed(folder: Path):
     finalize = command("finalize.py", folder, "--top", "2", "--seeds", "6", "--concurrency", "1", "--json")
-    process = started(finalize)
-    try:
-        wait_for(lambda: len(ledger(folder)) >= 1, process)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 130, process.communicate()
-    finally:
-        process.kill()
+    assert cut_off(started(finalize), signal.SIGINT, once=lambda: len(ledger(folder)) >= 1) == 130
     before = ledger(folder)
     assert 1 <= len(before) < 6, "it was over too soon to be cut off"
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from refusals import require_one_line
 from stored_search import create, make_spec, rising, search
 
 from tuning.replay import main
@@ -70,15 +71,13 @@ def test_json_is_one_line_with_every_setting(url: str, capsys: pytest.CaptureFix
             ["--study", "study", "--pruner", "racing"],
             "study 'study' has not every epoch's ranks of users: racing cannot",
         ),
-        (["--study", "study", "--alpha", "1"], "expected a number between 0 and 1, got '1'"),
+        (["--study", "study", "--alpha", "1"], "expected a number above 0 and below 1, got '1'"),
         ([], "the following arguments are required: --study"),
     ],
 )
 def test_an_error_is_one_line(url: str, flags: list[str], message: str, capsys: pytest.CaptureFixture[str]):
     assert main([*flags, "--store", url]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.count("\n") == 1 and captured.err.startswith("error: ") and message in captured.err
+    require_one_line(capsys, message)
 
 
 def test_a_store_that_is_not_there_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -3,33 +3,22 @@
 import json
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from study_process import command, cut_off, started
 
 from athwe.evaluation.metrics import mean_metrics
 from tuning.store import Store
 
 pytestmark = pytest.mark.whole_path
 
-ROOT = Path(__file__).resolve().parents[2]
 SPACE = "space: {learning_rate: {type: float, low: 1.0e-3, high: 2.0e-3, log: true}}\n"
 CONFIG = "hidden_size: 16\ninner_size: 32\nMAX_ITEM_LIST_LENGTH: 8\nn_clusters: 5\nseed: 5\n"
 SEEDS = (10_006, 10_007)
 TRIALS = 3
-
-
-def command(script: str, folder: Path, *flags: str) -> list[str]:
-    store = f"sqlite:///{folder}/store.db"
-    return [sys.executable, str(ROOT / "tuning" / script), "--study", "study", "--store", store, *flags]
-
-
-def started(line: list[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -58,25 +47,16 @@ def kept(folder: Path) -> dict[str, int]:
     return {file.stem: file.stat().st_mtime_ns for file in files}
 
 
-def cut_off(folder: Path, number: signal.Signals) -> int:
+def after_one_more(folder: Path, by: signal.Signals) -> int:
     """Start, end by a signal once there is one result more, and give the exit code."""
-    process, before = replicating(folder), len(kept(folder))
-    try:
-        deadline = time.monotonic() + 300
-        while len(kept(folder)) < before + 1:
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline, "it did not get that far"
-            time.sleep(0.05)
-        process.send_signal(number)
-        return process.wait(timeout=60)
-    finally:
-        process.kill()
+    before = len(kept(folder))
+    return cut_off(replicating(folder), by, once=lambda: len(kept(folder)) > before)
 
 
 def test_tied_trials_are_trained_on_further_seeds_and_nothing_twice(folder: Path):
-    assert cut_off(folder, signal.SIGKILL) == -signal.SIGKILL
+    assert after_one_more(folder, signal.SIGKILL) == -signal.SIGKILL
     killed = kept(folder)
-    assert cut_off(folder, signal.SIGINT) == 130
+    assert after_one_more(folder, signal.SIGINT) == 130
     interrupted = kept(folder)
     process = replicating(folder)
     out, error = process.communicate(timeout=400)

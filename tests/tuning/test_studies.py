@@ -9,11 +9,10 @@ from pathlib import Path
 
 import optuna
 import pytest
-import sqlalchemy as sa
+from older_store import make_version_1
 from stored_search import create, make_spec, rising, search
 
 from athwe.config_files import load_config
-from tuning import schema
 from tuning.files.storage import Storage
 from tuning.findings.export import best_config
 from tuning.store import Store, now
@@ -85,12 +84,8 @@ def test_an_empty_store_has_no_study_yet(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_a_store_of_an_older_version_is_taken_forward(url: str, capsys: pytest.CaptureFixture[str]):
-    with Store.open(url) as store, store._begin() as connection:
-        for table in (schema.objective, schema.trial_value, schema.pruner_audit, schema.finding, schema.user_ranks):
-            table.drop(connection)
-        connection.execute(sa.text("ALTER TABLE study DROP COLUMN driver"))
-        connection.execute(sa.text("ALTER TABLE trial DROP COLUMN pruned_epoch"))
-        connection.execute(sa.update(schema.schema_version).values(version=1))
+    with Store.open(url) as store:
+        make_version_1(store)
     assert main(["list", "--store", url]) == 0
     assert "study" in capsys.readouterr().out
     Store.open(url, read_only=True).close()

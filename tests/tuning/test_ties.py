@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from finished_study import save_study, save_trial, tiny_plan
+from refusals import require_one_line
 
 from tuning.schema import COMPLETE
 from tuning.store import Store
@@ -61,8 +62,7 @@ def test_the_interval_is_called_what_it_is(study_url: str, capsys: pytest.Captur
 )
 def test_a_user_s_error_is_one_line(study_url: str, capsys: pytest.CaptureFixture, flags: list[str], message: str):
     assert main(["--study", "study", "--store", study_url, *flags]) == 2
-    output = capsys.readouterr()
-    assert output.out == "" and output.err.count("\n") == 1 and message in output.err
+    require_one_line(capsys, message)
 
 
 def test_a_study_whose_files_are_gone_says_so(study_url: str, tmp_path: Path, capsys: pytest.CaptureFixture):

@@ -11,26 +11,23 @@ from typing import Any
 
 import numpy as np
 from optuna import Study
-from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
-from optuna.trial import TrialState
 
-from athwe.config import worst_slice_key
+from athwe.evaluation_config import worst_slice_key
 from tuning.books.driver import Heartbeat
+from tuning.books.optuna_trials import OptunaTrials
 from tuning.books.record import TrialRecord
 from tuning.books.writes import WriteQueue
 from tuning.files.disk import Disk
 from tuning.files.results import copy_results
 from tuning.files.retention import ancestors
-from tuning.planning.limits import broken, excesses, fallen_short, shortfall
+from tuning.planning.limits import broken, fallen_short
 from tuning.planning.spec import Limits
 from tuning.schema import (
     CANCELLED,
-    COMPLETE,
     CUT_OFF,
     FAIL,
     INVALID,
     MEMORY_BYTES,
-    OVER_LIMIT,
     PARAMETERS,
     PRUNED,
     REPORTED_SECONDS,
@@ -60,12 +57,11 @@ class Journal:
         self.records: dict[int, TrialRecord] = {}
         """Trials by number, those of earlier drivers of the study too."""
         self._store = store
-        self._tables = study._storage
-        self._study_id = study._study_id
         self._objectives = list(objectives)
         self._worst_slice = worst_slice_key(self._objectives[0])
         self._disk = disk
         self._limits = limits or Limits()
+        self._optuna = OptunaTrials(study, self._objectives, self._limits)
         self._writes = WriteQueue(heartbeat)
         row = store.study(study.study_name)
         self._created_at = now() if row is None else row["created_at"]
@@ -82,13 +78,7 @@ class Journal:
             awaited: numbers of those from whose checkpoints others are enqueued to go on.
         """
         for row in self._store.trials(self.study_name).replace({np.nan: None}).to_dict("records"):
-            same = ("number", "params", "state", "reason", "error", "started_at", "ended_at")
-            whole = ("best_epoch", "retry_of", "pruned_epoch")
-            record = TrialRecord(**{field: row[field] for field in same}, best_value=row["value"])
-            for name in whole:
-                setattr(record, name, None if row[name] is None else int(row[name]))
-            record.checkpoint = row["checkpoint"]
-            self.records[record.number] = record
+            self.records[row["number"]] = TrialRecord.of_row(row)
         for row in self._store.values(self.study_name).to_dict("records"):
             record = self.records[int(row["number"])]
             if row["name"] == TRAIN_SECONDS:
@@ -131,8 +121,9 @@ class Journal:
         """Optuna proposed a trial that cannot run, or need not."""
         at, ending = now(), Ending(FAIL, INVALID, why)
         facts = {"state": FAIL, "reason": INVALID, "error": why, "started_at": at, "ended_at": at}
-        self.records[number] = TrialRecord(number, dict(params), **facts)
-        self._write(lambda: self._tell(number, ending, {}))  # first: without a row it is known to have never begun
+        record = self.records[number] = TrialRecord(number, dict(params), **facts)
+        # Optuna first: without a row of ours it is known to have never begun.
+        self._write(lambda: self._optuna.end(record, ending, {}))
         self._save(number, params_json=json.dumps(dict(params)), **facts)
 
     def started(self, number: int) -> None:
@@ -158,7 +149,7 @@ class Journal:
         self._save(number, best_epoch=record.best_epoch, value=record.best_value)
         if record.value is not None and math.isfinite(record.value):
             value = float(record.value)
-            self._write(lambda: self._tables.set_trial_intermediate_value(self._key(number), epoch, value))
+            self._write(lambda: self._optuna.report(number, epoch, value))
 
     def breaks_limit(self, number: int, result: Mapping[str, Any]) -> bool:
         """Whether a trial needs more than it may, with an epoch that is about to be reported."""
@@ -197,7 +188,7 @@ class Journal:
         values = record.costs | worst | ({} if value is None else {self._objectives[0]: float(value)})
         if value is not None:
             self._write(lambda: self._store.save_values(self.trial_id(number), values))
-        self._write(lambda: self._tell(number, ending, values))
+        self._write(lambda: self._optuna.end(record, ending, values))
         self._save(
             number,
             state=ending.state,
@@ -274,28 +265,4 @@ class Journal:
             rows = self._store.metrics([self.trial_id(new)], split, [name])
             for epoch, value in zip(rows["epoch"].tolist(), rows["value"].tolist(), strict=True):
                 known.setdefault(epoch, value)
-        for epoch, value in self._tables.get_trial(self._key(old)).intermediate_values.items():
-            self._tables.set_trial_intermediate_value(self._key(new), epoch, value)
-
-    def _key(self, number: int) -> int:
-        return self._tables.get_trial_id_from_study_id_trial_number(self._study_id, number)
-
-    def _tell(self, number: int, ending: Ending, values: Mapping[str, float]) -> None:
-        """Straight to Optuna's storage: `Study.tell` refuses a value for a pruned trial and takes its last epoch's."""
-        key = self._key(number)
-        if self._tables.get_trial(key).state.is_finished():
-            return  # written before, by a try whose answer was lost
-        if ending.reason:
-            self._tables.set_trial_user_attr(key, "reason", ending.reason)
-        if ending.error:
-            self._tables.set_trial_user_attr(key, "error", ending.error.splitlines()[-1][:500])
-        if ending.state != FAIL:
-            record = self.records[number]
-            found = excesses(self._limits, record.train_seconds, record.memory_bytes)
-            if ending.state == COMPLETE or (ending.reason == OVER_LIMIT and not record.over_limit):  # at its own end
-                found |= shortfall(self._limits, record.worst_slice)
-            for name, excess in found.items():
-                self._tables.set_trial_system_attr(key, f"{_CONSTRAINTS_KEY}:{name}", excess)
-        told = [values[name] for name in self._objectives if name in values]
-        is_whole = ending.state != FAIL and len(told) == len(self._objectives)
-        self._tables.set_trial_state_values(key, TrialState[ending.state], told if is_whole else None)
+        self._optuna.copy_reports(old, new)

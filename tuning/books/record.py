@@ -1,7 +1,7 @@
 """What the driver knows of its trials."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
@@ -43,6 +43,19 @@ class TrialRecord:
     """How many numbers the model learns."""
     over_limit: str | None = None
     """The limit that it broke, in words."""
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> "TrialRecord":
+        """What a row of the store's trials says of it; epochs and costs have tables of their own.
+
+        Args:
+            row: None, not NaN, where nothing is known.
+        """
+        as_it_is = ("number", "params", "state", "reason", "error", "started_at", "ended_at", "checkpoint")
+        facts = {name: row[name] for name in as_it_is} | {"best_value": row["value"]}
+        for name in ("best_epoch", "retry_of", "pruned_epoch"):  # a column with gaps comes as floats
+            facts[name] = None if row[name] is None else int(row[name])
+        return cls(**facts)
 
     @property
     def train_seconds(self) -> float:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tuning.books.record import TrialRecord, asked_for
+from tuning.console import say
 from tuning.driving.time_left import EpochPace, seconds_left, time_text
 from tuning.schema import COMPLETE, FAIL, PRUNED, RUNNING
 from tuning.store import now
@@ -63,7 +64,7 @@ class Progress:
     def trial_ended(self, record: TrialRecord) -> None:
         """Print a line for a trial that ended, where there is no terminal to draw in."""
         if not self._live:
-            self._console.print(trial_line(record, self._objective), soft_wrap=True, markup=False, highlight=False)
+            say(self._console, trial_line(record, self._objective))
 
     def headline(self, records: Iterable[TrialRecord]) -> Text:
         """One line: how many trials, in which states, the best so far, the time, and about how much of it is left."""

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from athwe.data import Dataset
 from tuning.books.driver import DRIVER, Heartbeat, claim
+from tuning.console import say
 from tuning.errors import SearchError
 from tuning.files.storage import Storage
 from tuning.finals.progress import FinalProgress
@@ -95,7 +96,7 @@ def run_on_validation(
         try:
             runs = missing()  # another driver may have been at work until now
             what = f"{len(runs)} runs of up to {epochs} epochs, {share['concurrency']} at once; those that end are kept"
-            console.print(what, markup=False, highlight=False, soft_wrap=True)
+            say(console, what)
             with FinalProgress(console, spec.objective, len(runs), epochs, "its ranks are kept") as progress:
                 driver = _Driver[SomeRun](heartbeat, study.name, progress)
                 run_finals(runs, dataset, spec.config, driver, storage=study.storage, split="valid", **share)

@@ -7,6 +7,7 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from tuning.console import say
 from tuning.driving.progress import number_text
 
 
@@ -52,7 +53,7 @@ class FinalProgress:
             else "no epoch"
         )
         if problem or not self._console.is_terminal:
-            self._console.print(f"{run}: {how}", markup=False, highlight=False, soft_wrap=True)
+            say(self._console, f"{run}: {how}")
 
     def failed(self, run: Hashable, reason: str, error: str) -> str:
         """A run is over without a look; gives the last line of what went wrong."""

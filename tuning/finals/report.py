@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tuning.console import say
 from tuning.driving.progress import number_text
 from tuning.finals.finalists import CONFIDENCE
 from tuning.planning.spec import Spec
@@ -21,11 +22,11 @@ def print_report(
     """A table of the finalists, the number of looks, and failures."""
     console.print(table(f"{spec.study} on test, {spec.config.protocol}", found, keys))
     times = "once" if looks == 1 else f"{looks} times"
-    console.print(f"the test split was looked at {times} in this study", markup=False, highlight=False, soft_wrap=True)
+    say(console, f"the test split was looked at {times} in this study")
     for one in found:
         if one.get("model"):
             text = f"trial {one['trial']}, its best seed on validation: {one['model']}"
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
+            say(console, text)
     if failures:
         console.print(f"{len(failures)} runs failed; the same command tries them again", highlight=False)
 

@@ -10,9 +10,9 @@ import pandas as pd
 from pyarrow import ArrowException
 from scipy.stats import t
 
-from athwe.config import EvaluationConfig
 from athwe.evaluation.metrics import METRICS
 from athwe.evaluation.slices import FACTS, Categories, Slice, mean_and_error, slices_of, worst_slice
+from athwe.evaluation_config import EvaluationConfig
 from tuning.errors import SearchError
 from tuning.files.results import data_name, read_user_ranks, recommendations_name
 from tuning.files.storage import Storage

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from tuning.books.record import TrialRecord, best_trials
 from tuning.connection import has_password, url_to_type
+from tuning.console import say
 from tuning.driving.progress import number_text
 from tuning.findings.pareto import pareto_of
 from tuning.findings.ties import tie_lines
@@ -136,7 +137,7 @@ def print_findings(console: Console, store: Store, spec: Spec) -> dict[str, Any]
     ]
     lines = (rule if pruner.name == "racing" else []) + audit_lines(found, spec.objective) if found else []
     for line in [*lines, *tie_lines(store, spec)]:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(console, line)
     points = [{"trial": number, "values": values} for number, values in pareto.items()]
     return {"pareto": points} if len(spec.objectives) > 1 else {}
 

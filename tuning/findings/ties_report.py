@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tuning.console import say
 from tuning.findings.ties import Ties
 from tuning.planning.spec import Spec
 
@@ -18,12 +19,12 @@ def print_report(console: Console, spec: Spec, found: Ties, failures: Sequence[M
     if found.over_seeds:
         console.print(table("the same on further seeds, mean over seeds", found.over_seeds))
     for number, why in found.left_out.items():
-        _say(console, f"trial {number} is not compared: {why}")
+        say(console, f"trial {number} is not compared: {why}")
     for number, why in found.over_seeds.left_out.items() if found.over_seeds else ():
-        _say(console, f"trial {number} over seeds: {why}")
-    _say(console, f"picking the best of {len(found.trials)} overstates it by about {found.optimism:.4f}")
+        say(console, f"trial {number} over seeds: {why}")
+    say(console, f"picking the best of {len(found.trials)} overstates it by about {found.optimism:.4f}")
     if failures:
-        _say(console, f"{len(failures)} runs failed; the same command tries them again")
+        say(console, f"{len(failures)} runs failed; the same command tries them again")
 
 
 def json_line(spec: Spec, found: Ties, failures: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> str:
@@ -63,7 +64,3 @@ def table(title: str, ties: Ties) -> Table:
             *(interval, f"{trial['p_adjusted']:.4f}", "yes" if trial["tied"] else ""),
         )
     return made
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

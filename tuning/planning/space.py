@@ -13,9 +13,10 @@ from optuna.distributions import (
 )
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StrictInt, TypeAdapter, ValidationError, model_validator
 
-from athwe.config import Config, DataConfig, EvaluationConfig
+from athwe.config import Config, DataConfig
 from athwe.config_files import override_config, suggestion
 from athwe.errors import ConfigError
+from athwe.evaluation_config import EvaluationConfig
 
 logger = logging.getLogger(__name__)
 

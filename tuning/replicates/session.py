@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from athwe.model_keys import COUNTED
+from tuning.console import say
 from tuning.errors import SearchError
 from tuning.files.results import replicate_seeds
 from tuning.finals.finalists import choose, further_seeds
@@ -33,7 +34,7 @@ def replicate(
         raise SearchError(f"{spec.config.model} is the same for every seed: there is nothing to replicate")
     if len(tied) < 2:
         text = f"trial {tied[0]} ties with no other trial: nothing is trained again"
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(console, text)
         return []
     trials = choose(study.trials, spec.direction == "maximize", 0, tied)
     seeds = further_seeds(spec.config.seed, arguments.replicate_ties)

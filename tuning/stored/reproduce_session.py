@@ -7,6 +7,7 @@ import pandas as pd
 from rich.console import Console
 
 from athwe.allocator import keep_freed_memory
+from tuning.console import say
 from tuning.errors import SearchError
 from tuning.files.results import read_recommendations
 from tuning.nodes.provenance import git_sha, hardware, package_versions
@@ -96,7 +97,7 @@ def _verdict(
     if hints:
         lines += ["what is not as it was:" if not passed else "though not all is as it was:", *hints]
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(console, line)
     return {
         "result": "pass" if passed else "differs",
         "study": study.name,

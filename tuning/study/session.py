@@ -11,10 +11,11 @@ import torch
 from ray import tune
 from rich.console import Console
 
-from athwe.command_line import USER_ERROR
+from athwe.command_line import INTERRUPTED, USER_ERROR
 from tuning.books.driver import DRIVER, Heartbeat, claim
 from tuning.books.journal import Journal
 from tuning.books.tables import one_line_errors, open_tables
+from tuning.console import say
 from tuning.driving.progress import Progress
 from tuning.driving.run import StopRequest, ends_when_full, run_trials
 from tuning.errors import SearchError
@@ -44,7 +45,7 @@ from tuning.training.trial import TrialWorker
 
 logger = logging.getLogger(__name__)
 
-OK, ALL_FAILED, INTERRUPTED = 0, 1, 130
+OK, ALL_FAILED = 0, 1
 
 
 def search(
@@ -191,14 +192,14 @@ def _conclude(
     ran = [record for record in records if record.reason != INVALID]
     code = INTERRUPTED if stop.interrupted else USER_ERROR if stop.storage_is_full else OK
     if stop.why:
-        console.print(stop.why, markup=False, highlight=False, soft_wrap=True)
+        say(console, stop.why)
     if code == OK and ran and all(record.state == FAIL for record in ran):
         code = ALL_FAILED
-        console.print(f"every trial failed: {failures(ran)}", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"every trial failed: {failures(ran)}")
     is_chosen_from = not stop.is_unfinished and any(record.state == COMPLETE for record in ran)
     options = {"is_stopped": stop.why is not None, "is_chosen_from": is_chosen_from}
     for command in next_commands(arguments.store, spec.study, **options):
-        console.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"  {command}")
     if arguments.json:
         facts = {
             "study": spec.study,

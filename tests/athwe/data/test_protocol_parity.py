@@ -45,16 +45,17 @@ def as_sorted_rows(*columns: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("split", ["train", "valid", "test"])
-def test_samples_equal_recbole(case, split):
+def test_a_split_equals_recbole(case, split):
     _, dataset, expected, maps = case
     user_of, item_of = (
         np.array([numbers[token] for token in maps[kind]])
         for kind, numbers in (("users", numbers_of(dataset.user_tokens)), ("items", numbers_of(dataset.item_tokens)))
     )
-    samples = dataset.samples(split)
-    ours = as_sorted_rows(
-        samples.user, samples.target, samples.length, samples.item_sequence, samples.timestamp.astype(np.float32)
-    )
+    positions = dataset.positions(split)
+    batch = dataset.batch(positions)
+    assert batch.item_sequence.shape[1] == dataset.max_length, "RecBole pads to it, a batch to its longest history"
+    columns = (batch.target, batch.length, batch.item_sequence, batch.timestamp.float())
+    ours = as_sorted_rows(dataset.users(positions), *(column.numpy() for column in columns))
     theirs = as_sorted_rows(
         user_of[expected[f"{split}/user_id"]],
         item_of[expected[f"{split}/item_id"]],

@@ -15,7 +15,7 @@ def dataset(folder, load) -> Dataset:
 
 
 def plain_rows(dataset: Dataset, split: str):
-    """Samples by the words of the protocol, one after the other."""
+    """Targets with their histories by the words of the protocol, one after the other."""
     for user in range(1, dataset.n_users):
         start, end = dataset.user_offset[user : user + 2].tolist()
         targets = range(start + 1, end)
@@ -26,26 +26,28 @@ def plain_rows(dataset: Dataset, split: str):
 
 
 @pytest.mark.parametrize("split", ["train", "valid", "test"])
-def test_samples_equal_a_plain_loop(dataset, split):
-    samples = dataset.samples(split)
-    rows = list(plain_rows(dataset, split))
-    assert samples.user.tolist() == [user for user, _, _ in rows]
-    assert samples.target.tolist() == [dataset.item[target] for _, target, _ in rows]
-    assert samples.length.tolist() == [len(history) for _, _, history in rows]
-    for sequence, column in ((samples.item_sequence, dataset.item), (samples.timestamp, dataset.timestamp)):
+def test_a_split_equals_a_plain_loop(dataset, split):
+    positions = dataset.positions(split)
+    batch, rows = dataset.batch(positions), list(plain_rows(dataset, split))
+    assert dataset.users(positions).tolist() == [user for user, _, _ in rows]
+    assert batch.target.tolist() == [dataset.item[target] for _, target, _ in rows]
+    assert batch.length.tolist() == [len(history) for _, _, history in rows]
+    for sequence, column in ((batch.item_sequence, dataset.item), (batch.timestamp, dataset.timestamp)):
         padded = [column[history].tolist() + [0] * (7 - len(history)) for _, _, history in rows]
         assert sequence.tolist() == padded
 
 
-def test_a_batch_is_its_samples_without_the_padding_all_share(dataset):
-    samples = dataset.samples("train")
-    chosen = np.flatnonzero(samples.length <= 4)[:16]
-    batch = dataset.batch(dataset.positions("train")[chosen])
-    width = samples.length[chosen].max()
-    assert batch.item_sequence.tolist() == samples.item_sequence[chosen, :width].tolist()
-    assert batch.timestamp.tolist() == samples.timestamp[chosen, :width].tolist()
-    assert batch.length.tolist() == samples.length[chosen].tolist()
-    assert batch.target.tolist() == samples.target[chosen].tolist()
+def test_a_batch_has_no_padding_that_all_share(dataset):
+    positions = dataset.positions("train")
+    whole = dataset.batch(positions)
+    chosen = np.flatnonzero(whole.length.numpy() <= 4)[:16]
+    batch = dataset.batch(positions[chosen])
+    width = whole.length[chosen].max()
+    assert width < whole.item_sequence.shape[1]
+    assert batch.item_sequence.tolist() == whole.item_sequence[chosen, :width].tolist()
+    assert batch.timestamp.tolist() == whole.timestamp[chosen, :width].tolist()
+    assert batch.length.tolist() == whole.length[chosen].tolist()
+    assert batch.target.tolist() == whole.target[chosen].tolist()
 
 
 def test_a_batch_moves_as_a_whole(dataset):

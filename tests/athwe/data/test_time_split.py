@@ -45,9 +45,9 @@ def test_each_user_has_the_first_target_after_each_cut_that_has_a_history_before
 
 
 def test_histories_of_test_hold_what_lies_between_the_cuts(dataset):
-    samples = dataset.samples("test")
-    assert samples.timestamp[0, :4].tolist() == [10, 20, 50, 60]
-    assert samples.length.tolist() == [4, 2, 2]
+    batch = dataset.batch(dataset.positions("test"))
+    assert batch.timestamp[0, :4].tolist() == [10, 20, 50, 60]
+    assert batch.length.tolist() == [4, 2, 2]
 
 
 def test_training_counts_only_what_lies_before_the_cut(dataset):
@@ -179,9 +179,12 @@ def test_sealing_changes_neither_training_nor_validation(seed, valid_from, test_
     sealed = dataset.sealed()
     kept = np.flatnonzero(dataset.timestamp < dataset.cut.test_from)
     for split in ("train", "valid"):
-        assert kept[sealed.positions(split)].tolist() == dataset.positions(split).tolist()
-        for name, value in vars(sealed.samples(split)).items():
-            np.testing.assert_array_equal(value, getattr(dataset.samples(split), name))
+        positions = sealed.positions(split)
+        assert kept[positions].tolist() == dataset.positions(split).tolist()
+        assert sealed.users(positions).tolist() == dataset.users(kept[positions]).tolist()
+        if len(positions):
+            mine, theirs = sealed.batch(positions), dataset.batch(kept[positions])
+            assert all(value.equal(getattr(theirs, name)) for name, value in vars(mine).items())
     assert sealed.training_counts().tolist() == dataset.training_counts().tolist()
     assert dataset.training_counts().sum() == (dataset.timestamp < dataset.cut.valid_from).sum()
 

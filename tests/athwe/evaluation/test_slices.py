@@ -7,7 +7,6 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from athwe.config import EvaluationConfig
 from athwe.evaluation import slices
 from athwe.evaluation.ranking import rank_targets
 from athwe.evaluation.recommendations import write_items, write_recommendations
@@ -22,6 +21,7 @@ from athwe.evaluation.slices import (
     worst_slice,
 )
 from athwe.evaluation.target_facts import facts_of, slices_of_targets
+from athwe.evaluation_config import EvaluationConfig
 from athwe.training.trainer import Trainer
 from dashboard import slicing
 

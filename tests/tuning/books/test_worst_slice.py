@@ -8,7 +8,7 @@ from all_endings import DISTRIBUTIONS
 from optuna.storages import RDBStorage
 from tiny_search import OBJECTIVE, disk_at, epoch
 
-from athwe.config import worst_slice_key
+from athwe.evaluation_config import worst_slice_key
 from tuning.books.journal import Journal
 from tuning.planning.spec import Limits
 from tuning.schema import COMPLETE, OVER_LIMIT, PRUNED

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_rel
 
-from athwe.config import EvaluationConfig
+from athwe.evaluation_config import EvaluationConfig
 from tuning.errors import SearchError
 from tuning.files.storage import Storage
 from tuning.findings.by_slice import compare, read_items, read_ranks

@@ -1,63 +1,12 @@
 """The store keeps what a search writes, on SQLite and on PostgreSQL alike."""
 
-import os
-import threading
 from datetime import timedelta
 
 import pytest
-import sqlalchemy as sa
-from postgres_server import PostgresServer
+from store_rows import STUDY, trial
 
 from tuning import schema
-from tuning.store import Finding, Store, StoreError, now
-
-STUDY = {
-    "study_name": "demo-1",
-    "dataset": "demo",
-    "objective": "valid/ndcg@10",
-    "direction": "maximize",
-    "mask_seen": False,
-    "spec_json": '{"trials": 4}',
-    "trials_asked": 4,
-    "data_fingerprint": "abc",
-    "storage_path": "/nowhere",
-}
-
-
-@pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory):
-    """A PostgreSQL database: the one ATHWE_TEST_POSTGRES names, or a server of our own on a socket."""
-    if url := os.environ.get("ATHWE_TEST_POSTGRES"):
-        yield url
-        return
-    server = PostgresServer()
-    server.start()
-    yield server.url
-    server.stop()
-    server.remove()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    """The URL of an empty database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/folder that is new/athwe.db"
-    address = request.getfixturevalue("postgres_url")
-    engine = sa.create_engine(address)
-    schema.tables.drop_all(engine)
-    engine.dispose()
-    return address
-
-
-@pytest.fixture
-def store(url):
-    with Store.open(url) as opened:
-        yield opened
-
-
-def trial(number: int, **values) -> dict:
-    first = {"trial_id": f"demo-1.{number}", "study_name": "demo-1", "number": number, "params_json": '{"beta": 0.2}'}
-    return first | {"state": schema.RUNNING} | values
+from tuning.store import Finding, StoreError, now
 
 
 def test_a_study_comes_back_with_its_spec_decoded(store):
@@ -206,67 +155,6 @@ def test_the_ledger_of_test_evaluations_only_grows(store):
     assert store.test_evaluations("demo-1")["seed"].tolist() == [1, 2]
 
 
-def test_a_read_only_store_reads_and_cannot_write(store, url):
-    store.create_study(STUDY)
-    with Store.open(url, read_only=True) as reader:
-        assert reader.study("demo-1")["dataset"] == "demo"
-        with pytest.raises(StoreError, match="(?i)read-?only"):
-            reader.update_study("demo-1", dataset="other")
-
-
-def test_a_reader_sees_what_the_writer_adds_while_both_are_open(store, url):
-    with Store.open(url, read_only=True) as reader:
-        assert reader.studies().empty
-        store.create_study(STUDY)
-        assert len(reader.studies()) == 1
-
-
-def test_one_reader_serves_several_threads(store, url):
-    store.create_study(STUDY)
-    found = []
-    with Store.open(url, read_only=True) as reader:
-        threads = [threading.Thread(target=lambda: found.append(len(reader.studies()))) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert found == [1] * 8
-
-
-def test_opening_again_keeps_what_is_there(store, url):
-    store.create_study(STUDY)
-    with Store.open(url) as again:
-        assert len(again.studies()) == 1
-
-
-def test_a_store_of_another_schema_is_refused(store, url):
-    store._run(sa.update(schema.schema_version).values(version=99))
-    for read_only in (True, False):
-        with pytest.raises(StoreError, match="schema version 99, this code reads 3: update athwe"):
-            Store.open(url, read_only)
-
-
-def test_an_older_store_is_taken_forward_by_a_writer_and_refused_by_a_reader(store, url):
-    store.create_study(STUDY)
-    store.save_trial(trial(0, state=schema.COMPLETE, value=0.5))
-    store.save_trial(trial(1, state=schema.FAIL))
-    with store._begin() as connection:
-        for table in (schema.objective, schema.trial_value, schema.pruner_audit, schema.finding, schema.user_ranks):
-            table.drop(connection)
-        connection.execute(sa.text("ALTER TABLE study DROP COLUMN driver"))
-        connection.execute(sa.text("ALTER TABLE trial DROP COLUMN pruned_epoch"))
-        connection.execute(sa.update(schema.schema_version).values(version=1))
-    with pytest.raises(StoreError, match="schema version 1, this code reads 3: `python tuning/studies.py list`"):
-        Store.open(url, read_only=True)
-    with Store.open(url) as forward:
-        assert forward.study("demo-1")["driver"] is None
-        assert forward.objectives("demo-1") == {"valid/ndcg@10": "maximize"}
-        assert forward.values("demo-1")[["number", "name", "value"]].values.tolist() == [[0, "valid/ndcg@10", 0.5]]
-        assert forward.trials("demo-1")["pruned_epoch"].isna().all()
-        assert forward.findings("demo-1", "ties").empty and forward.user_ranks(["demo-1.0"]).empty
-    Store.open(url, read_only=True).close()
-
-
 def test_a_study_is_claimed_by_who_has_heard_the_last_of_its_driver(store):
     store.create_study(STUDY)
     free = store.heartbeat("demo-1")
@@ -338,56 +226,3 @@ def test_a_study_goes_from_every_table_and_others_stay(store):
     store.delete_study("demo-1")
     assert set(store.row_counts("demo-1").values()) == {0}
     assert store.row_counts("demo-2") == counts
-
-
-def test_a_reader_never_creates_a_store(tmp_path):
-    with pytest.raises(StoreError, match="there is no store at .*run a search first"):
-        Store.open(f"sqlite:///{tmp_path}/athwe.db", read_only=True)
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_database_without_our_tables_is_told_apart(postgres_url):
-    engine = sa.create_engine(postgres_url)
-    schema.tables.drop_all(engine)
-    engine.dispose()
-    with pytest.raises(StoreError, match="no tables yet: run a search first"):
-        Store.open(postgres_url, read_only=True)
-
-
-def test_a_file_that_is_no_database_is_refused(tmp_path):
-    (tmp_path / "athwe.db").write_text("user_id:token\titem_id:token\n" * 100)
-    for read_only in (True, False):
-        with pytest.raises(StoreError, match="not a database"):
-            Store.open(f"sqlite:///{tmp_path}/athwe.db", read_only)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "results/athwe.db",
-        "postgresql+psycopg://u@h:x/db",
-        "mysql://localhost/athwe",
-        "postgresql+nodriver://localhost/athwe",
-        "sqlite:////proc/no/a",
-    ],
-)
-def test_a_url_that_cannot_be_opened_is_one_line(url):
-    with pytest.raises(StoreError) as caught:
-        Store.open(url)
-    assert "\n" not in str(caught.value)
-
-
-def test_an_unreachable_server_is_one_line_without_the_password():
-    pytest.importorskip("psycopg", reason="psycopg is not installed")
-    with pytest.raises(StoreError) as caught:
-        Store.open("postgresql+psycopg://someone:secret@127.0.0.1:1/athwe")
-    assert "\n" not in str(caught.value)
-    assert "secret" not in str(caught.value)
-
-
-def test_a_path_with_characters_that_mean_something_in_a_url_works(tmp_path):
-    url = f"sqlite:///{tmp_path}/50 % of #1/athwe.db"
-    with Store.open(url) as writer:
-        writer.create_study(STUDY)
-    with Store.open(url, read_only=True) as reader:
-        assert len(reader.studies()) == 1

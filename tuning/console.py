@@ -1,0 +1,18 @@
+"""What commands print: lines as they are, and tables that have room where no terminal says how wide it is."""
+
+import sys
+
+from rich.console import Console
+
+WIDTH = 160
+"""Columns of a table where the output is no terminal."""
+
+
+def table_console(width: int = WIDTH) -> Console:
+    """Standard output, `width` columns wide where it is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else width)
+
+
+def say(console: Console, line: str, style: str | None = None) -> None:
+    """A line as it is: brackets are no markup, numbers have no colours, and it is not wrapped."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True, style=style)
