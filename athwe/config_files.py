@@ -150,11 +150,13 @@ def build_config(
     kept = {key: value for key, value in values.items() if key not in IGNORED_KEYS}
     _require_our_protocol(kept, origin)
     kept = {key: value for key, value in kept.items() if key not in FIXED_KEYS and key != "eval_args"}
-    for key in kept:
+    for key, value in kept.items():
         if key not in Config.model_fields:
             raise ConfigError(
                 f"unknown config key {quoted(key)}{_place(key, origin)}{suggestion(key, Config.model_fields)}"
             )
+        if isinstance(value, bool) and Config.model_fields[key].annotation is not bool:  # would pass for 0 or 1
+            raise ConfigError(f"config key {quoted(key)}: neither true nor false fits{_place(key, origin)}")
     try:
         return Config.model_validate(kept)
     except ValidationError as error:

@@ -38,6 +38,16 @@ def recall(target_rank: Ranks, k: int) -> np.ndarray:
 METRICS: dict[str, Callable[[Ranks, int], np.ndarray]] = {"ndcg": ndcg, "mrr": mrr, "recall": recall}
 
 
+def values_of(metric: str, target_rank: Ranks) -> np.ndarray:
+    """A metric with its cutoff, of every user: (n,) float64.
+
+    >>> values_of("ndcg@10", np.array([1, 3, 11]))
+    array([1. , 0.5, 0. ])
+    """
+    name, _, cutoff = metric.partition("@")
+    return METRICS[name](target_rank, int(cutoff))
+
+
 def mean_metrics(target_rank: Ranks, names: Iterable[str], cutoffs: Iterable[int]) -> dict[str, float]:
     """Means over users, keyed `ndcg@10`.
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from athwe.evaluation.metrics import METRICS, Ranks
+from athwe.evaluation.metrics import METRICS, Ranks, values_of
 
 COLD_BELOW = 5
 """A target that occurs in training less often is a cold item; with 0 it was never seen."""
@@ -155,15 +155,16 @@ def enough_users(fewest_users: int, users: int) -> int:
     return max(1, min(fewest_users, users // 10))
 
 
-def worst_slice(target_rank: Ranks, slices: Sequence[Slice], metric: str, k: int, fewest_users: int) -> Worst:
+def worst_slice(target_rank: Ranks, slices: Sequence[Slice], metric: str, fewest_users: int) -> Worst:
     """The slice with the lowest mean among those with enough users; all users where none has.
 
     Every metric is better the bigger it is. Of equal ones it is the first.
 
     Args:
+        metric: with its cutoff, such as `ndcg@10`.
         fewest_users: as `enough_users` takes it.
     """
-    values = METRICS[metric](target_rank, k)
+    values = values_of(metric, target_rank)
     enough = enough_users(fewest_users, len(values))
     candidates = [one for one in slices if len(one.users) >= enough]
     candidates = candidates or [Slice("all", "all users", np.arange(len(values)))]

@@ -23,5 +23,5 @@ class WorstSlice:
 
     def mean(self, ranking: Ranking) -> float:
         """Over the users of the slice, of a validation ranking."""
-        name, _, cutoff = self._config.valid_key.removeprefix("valid/").partition("@")
-        return worst_slice(ranking.target_rank, self._slices, name, int(cutoff), self._config.worst_slice_users).mean
+        metric = self._config.valid_key.removeprefix("valid/")
+        return worst_slice(ranking.target_rank, self._slices, metric, self._config.worst_slice_users).mean

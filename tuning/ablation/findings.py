@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from athwe.evaluation.comparison import holm
-from athwe.evaluation.metrics import METRICS
+from athwe.evaluation.metrics import values_of
 from athwe.evaluation.slices import TITLES, Slice, enough_users, slices_of
 from tuning.ablation.effects import Effect, effect, shapley
 from tuning.ablation.parts import title_of
@@ -150,8 +150,7 @@ def _difference(records: Records, name: str, metric: str) -> np.ndarray:
 
 
 def _values(records: Records, name: str, metric: str, seeds: Sequence[int]) -> np.ndarray:
-    kind, _, cutoff = metric.partition("@")
-    return METRICS[kind](records.ranks[name].of(seeds), int(cutoff))
+    return values_of(metric, records.ranks[name].of(seeds))
 
 
 def to_store(found: Found, trial_number: int) -> dict[str, list[Finding]]:

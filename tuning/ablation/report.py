@@ -10,6 +10,7 @@ from rich.table import Table
 from tuning.ablation.effects import CONFIDENCE, Effect
 from tuning.ablation.findings import Found, Level, Worth
 from tuning.ablation.parts import STREAM_TITLES
+from tuning.console import say
 from tuning.driving.progress import number_text
 from tuning.finals.finalists import Finalist
 from tuning.planning.spec import Spec
@@ -22,15 +23,15 @@ def print_report(
 ) -> None:
     """The table of parts, the shares, and failures."""
     if found.full is None:
-        _say(console, "no run of the whole configuration has come to its end: there is nothing to compare with")
+        say(console, "no run of the whole configuration has come to its end: there is nothing to compare with")
     else:
         title = f"{spec.study}, trial {trial.number}: valid/{found.metric} without each part, {spec.config.protocol}"
         console.print(table(title, found, found.full))
-        _say(console, _caption(found, len(found.worths)))
+        say(console, _caption(found, len(found.worths)))
     for line in share_lines(found):
-        _say(console, line)
+        say(console, line)
     if failures:
-        _say(console, f"{len(failures)} runs failed; the same command tries them again")
+        say(console, f"{len(failures)} runs failed; the same command tries them again")
 
 
 def table(title: str, found: Found, full: Level) -> Table:
@@ -147,7 +148,3 @@ def _plain(one: Effect | Level | None) -> dict[str, Any]:
 
 def _number(value: Any) -> Any:
     return None if value != value else value
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

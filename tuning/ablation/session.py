@@ -16,6 +16,7 @@ from tuning.ablation.parts import NAMES
 from tuning.ablation.records import read_records, runs_on_record
 from tuning.ablation.report import json_line, print_report
 from tuning.ablation.variants import Ablation, AblationRun, ablation_of, missing_runs
+from tuning.console import say
 from tuning.errors import SearchError
 from tuning.finals.finalists import Finalist, choose, further_seeds
 from tuning.finals.on_validation import looking_into, run_on_validation
@@ -70,7 +71,7 @@ def ablate(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
         study = read_study(store, arguments.study)
     task = _task(study, arguments)
     for part, reason in task.asked.not_run.items():
-        console.print(f"{part}: not taken out, {reason}", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"{part}: not taken out, {reason}")
     failures = _run_missing(task, arguments, console, log) if task.missing() else []
     records = read_records(study.storage, task.trial.trial_id, task.whole.variants(), items_table(task.dataset))
     found = find(records, task.whole, task.metric)

@@ -10,7 +10,7 @@ import pandas as pd
 from pyarrow import ArrowException
 from scipy.stats import t
 
-from athwe.evaluation.metrics import METRICS
+from athwe.evaluation.metrics import values_of
 from athwe.evaluation.slices import FACTS, Categories, Slice, mean_and_error, slices_of, worst_slice
 from athwe.evaluation_config import EvaluationConfig
 from tuning.errors import SearchError
@@ -103,15 +103,12 @@ def compare(
     users: pd.DataFrame, items: pd.DataFrame | None, numbers: Sequence[int], metric: str, config: EvaluationConfig
 ) -> list[Row]:
     """All users, then every slice; `config` says which ones may be the worst."""
-    name, _, k = metric.partition("@")
     ranks = {number: users[str(number)].to_numpy() for number in numbers}
-    values = {number: METRICS[name](each, int(k)) for number, each in ranks.items()}
+    values = {number: values_of(metric, each) for number, each in ranks.items()}
     facts = {column: users[column].to_numpy() for column in FACTS if column in users}
     cut = slices_of(facts, None if items is None else categories(users, items))
     fit = [one for one in cut if one.family in config.worst_slice_families]
-    worst = {
-        number: worst_slice(each, fit, name, int(k), config.worst_slice_users).slice for number, each in ranks.items()
-    }
+    worst = {number: worst_slice(each, fit, metric, config.worst_slice_users).slice for number, each in ranks.items()}
     everybody = Slice("all", "all users", np.arange(len(users)))
     return [
         Row(one.family, one.label, len(one.users), _cells(values, one),

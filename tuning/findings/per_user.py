@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from athwe.evaluation.metrics import METRICS
+from athwe.evaluation.metrics import METRICS, values_of
 from athwe.evaluation.recommendations import MASK_SEEN_KEY
 from tuning.files.results import read_user_ranks
 from tuning.files.storage import Storage
@@ -39,7 +39,7 @@ def per_user(storage: Storage, names: Mapping[str, str], objective: str, mask_se
         objective: one that `can_be_told`.
         mask_seen: what all of them must have been ranked by.
     """
-    metric, _, cutoff = objective.partition("/")[2].partition("@")
+    metric = objective.partition("/")[2]
     columns, left_out = dict[str, np.ndarray](), dict[str, str]()
     users: Any = None
     for run, name in names.items():
@@ -59,6 +59,6 @@ def per_user(storage: Storage, names: Mapping[str, str], objective: str, mask_se
         if not table["user"].equals(users):
             left_out[run] = f"it has {len(table):,} users that are not the {len(users):,} of the best one"
             continue
-        columns[run] = METRICS[metric](table["target_rank"].to_numpy(), int(cutoff)).astype(np.float32)
+        columns[run] = values_of(metric, table["target_rank"].to_numpy()).astype(np.float32)
     values = np.stack(list(columns.values()), axis=1) if columns else np.empty((0, 0), np.float32)
     return PerUser(tuple(columns), values, left_out)

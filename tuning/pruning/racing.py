@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from athwe.evaluation.metrics import METRICS
+from athwe.evaluation.metrics import values_of
 from tuning.user_ranks import ranks_from_bytes
 
 _FACTOR = float(1 / (4 * norm.sf(np.sqrt(2))))
@@ -42,8 +42,8 @@ class UserValues:
 
     def __call__(self, ranks: bytes) -> np.ndarray:
         """Of stored ranks."""
-        name, _, cutoff = self.objective.split("/", 1)[1].partition("@")
-        return METRICS[name](ranks_from_bytes(ranks), int(cutoff)) * (1 if self.maximize else -1)
+        metric = self.objective.partition("/")[2]
+        return values_of(metric, ranks_from_bytes(ranks)) * (1 if self.maximize else -1)
 
 
 class Race:

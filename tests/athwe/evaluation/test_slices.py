@@ -78,14 +78,14 @@ def test_the_worst_slice_needs_enough_users():
     ranks = np.array([1] * 18 + [100] * 2)
     one, two = Slice("length", "one", np.array([18])), Slice("length", "two", np.array([17, 18]))
     rest = Slice("length", "rest", np.arange(18))
-    assert worst_slice(ranks, [rest, two, one], "recall", 10, 1) == (0.0, one)
-    assert worst_slice(ranks, [rest, two, one], "recall", 10, 2) == (0.5, two)
-    mean, found = worst_slice(ranks, [rest, two, one], "recall", 10, 100)  # no more than a tenth is asked for
+    assert worst_slice(ranks, [rest, two, one], "recall@10", 1) == (0.0, one)
+    assert worst_slice(ranks, [rest, two, one], "recall@10", 2) == (0.5, two)
+    mean, found = worst_slice(ranks, [rest, two, one], "recall@10", 100)  # no more than a tenth is asked for
     assert (mean, found.label) == (0.5, "two")
 
 
 def test_where_no_slice_has_enough_users_the_worst_one_is_everybody():
-    mean, found = worst_slice(RANKS, [], "recall", 10, 1)
+    mean, found = worst_slice(RANKS, [], "recall@10", 1)
     assert mean == 4 / 5 and (found.family, len(found.users)) == ("all", 5)
 
 
@@ -134,7 +134,7 @@ def test_the_dashboard_cuts_the_same_slices(tiny_dataset, tmp_path):
     assert shown == {(one.family, one.label): sorted(names[one.users].tolist()) for one in mine}
     assert list(shown) == [(one.family, one.label) for one in mine]
     assert {one.family for one in mine} == {*FAMILIES, CATEGORY}
-    worst = worst_slice(ranking.target_rank, mine, "ndcg", 10, 3)
+    worst = worst_slice(ranking.target_rank, mine, "ndcg@10", 3)
     theirs = slicing.worst_slice(users, slicing.members(users, items), "ndcg@10", 3)
     assert (theirs.mean, theirs.family, theirs.label) == (
         pytest.approx(worst.mean),
