@@ -16,3 +16,18 @@ def table_console(width: int = WIDTH) -> Console:
 def say(console: Console, line: str, style: str | None = None) -> None:
     """A line as it is: brackets are no markup, numbers have no colours, and it is not wrapped."""
     console.print(line, markup=False, highlight=False, soft_wrap=True, style=style)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "trial"), counted(2000, "epoch")
+    ('1 trial', '2,000 epochs')
+    """
+    return f"{number:,} {noun}" + "s" * (number != 1)
+
+
+def say_failed(console: Console, runs: int) -> None:
+    """How many runs failed, where any did."""
+    if runs:
+        say(console, f"{counted(runs, 'run')} failed; the same command tries them again")

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from athwe.command_line import Parser, number, positive_int, probability
 from tuning.commands import exit_code
-from tuning.console import say, table_console
+from tuning.console import counted, say, table_console
 from tuning.errors import SearchError
 from tuning.quiet import be_quiet, silence_loggers
 from tuning.store import DEFAULT_URL
@@ -181,8 +181,8 @@ def _table(rows: "Rows", own: "Setting | None", trained: tuple[int, float]) -> T
     table.add_column("lost", justify="right")
     epochs, seconds = trained
     for setting, outcome in rows:
-        trials = f"{outcome.unknown} trial{'s' * (outcome.unknown > 1)}"
-        unknown = f"{trials}, up to {outcome.epochs_beyond} epochs more" if outcome.unknown else "–"
+        trials, beyond = counted(outcome.unknown, "trial"), counted(outcome.epochs_beyond, "epoch")
+        unknown = f"{trials}, up to {beyond} more" if outcome.unknown else "–"
         lost = "–" if outcome.lost is None else f"{'≤ ' * (outcome.unknown > 0 and outcome.lost > 0)}{outcome.lost:.4f}"
         table.add_row(
             str(setting),

@@ -17,7 +17,7 @@ from rich.table import Table
 from athwe.command_line import Parser
 from tuning.books.driver import DRIVER, claim, is_surely_dead
 from tuning.commands import exit_code
-from tuning.console import say, table_console
+from tuning.console import counted, say, table_console
 from tuning.errors import SearchError
 from tuning.quiet import be_quiet, silence_loggers
 from tuning.schema import COMPLETE, FAIL, PRUNED, RUNNING, test_evaluation
@@ -123,7 +123,7 @@ def export_study(arguments: argparse.Namespace) -> int:
             text = csv_text(columns, rows)
             if arguments.output:
                 write_whole(arguments.output, text)
-                _say(f"{len(rows)} trials are in {arguments.output}")
+                _say(f"{counted(len(rows), 'trial')} in {arguments.output}")
             else:
                 sys.stdout.write(text)
     return OK
@@ -143,7 +143,8 @@ def delete_study(arguments: argparse.Namespace) -> int:
         looks = counts[test_evaluation.name]
         if looks and not arguments.ledger:
             raise SearchError(
-                f"study {name!r} has had {looks} looks at test, whose ledger goes with it: add --ledger to delete both"
+                f"study {name!r} has had {counted(looks, 'look')} at test, whose ledger goes with it: add --ledger "
+                "to delete both"
             )
         files = removal.own_files(store, row) if arguments.files else None
         _say(_what_goes(name, counts, removal.optuna_trials(arguments.store, name), files))
@@ -160,11 +161,11 @@ def delete_study(arguments: argparse.Namespace) -> int:
 
 def _what_goes(name: str, counts: dict[str, int], optuna_trials: int, files: "Files | None") -> str:
     rows = ", ".join(f"{table} {count:,}" for table, count in counts.items() if count)
-    text = f"deleting {name} removes these rows: {rows}; and {optuna_trials:,} trials from Optuna's tables"
+    text = f"deleting {name} removes these rows: {rows}; and {counted(optuna_trials, 'trial')} from Optuna's tables"
     if files is None:
         return f"{text}; its files stay"
     number, size = files.size()
-    text += f"; and {number:,} files ({size / 1e6:,.1f} MB) in {files.storage.url}"
+    text += f"; and {counted(number, 'file')} ({size / 1e6:,.1f} MB) in {files.storage.url}"
     return f"{text}, where the folders of all studies stay for another one" if files.is_shared else text
 
 

@@ -97,7 +97,7 @@ def test_the_export_goes_to_standard_output_or_to_a_file(url: str, tmp_path: Pat
     assert main(["export", "--study", "study", "--store", url, "--output", str(tmp_path / "trials.csv")]) == 0
     assert (tmp_path / "trials.csv").read_bytes().decode() == out
     assert [row["state"] for row in csv.DictReader(out.splitlines())] == ["COMPLETE", "COMPLETE", "PRUNED"]
-    assert capfd.readouterr().out == f"3 trials are in {tmp_path}/trials.csv\n"
+    assert capfd.readouterr().out == f"3 trials in {tmp_path}/trials.csv\n"
 
 
 def test_the_best_configuration_goes_into_a_file_that_search_and_training_read(
@@ -141,7 +141,7 @@ def test_a_study_is_deleted_with_its_files_and_says_what_went(
     assert main(["delete", "--study", "study", "--store", url, "--yes", "--files"]) == 0
     said = capsys.readouterr().out
     assert "deleting study removes these rows: " in said and "trial 3" in said and "metric 57" in said
-    assert f"and 1 trials from Optuna's tables; and 1 files (0.0 MB) in {tmp_path}/files" in said
+    assert f"and 1 trial from Optuna's tables; and 1 file (0.0 MB) in {tmp_path}/files" in said
     assert said.endswith("study is deleted\n")
     with Store.open(url) as store:
         assert store.studies().empty
@@ -175,7 +175,7 @@ def test_the_ledger_of_looks_at_test_is_kept_unless_it_is_given_up(url: str, cap
         look = {"study_name": "study", "evaluated_by": "x", "seed": 1, "mask_seen": False}
         store.save_test_evaluation(look | {"metrics_json": json.dumps({})})
     assert main(["delete", "--study", "study", "--store", url, "--yes"]) == 2
-    assert "has had 1 looks at test, whose ledger goes with it: add --ledger" in capsys.readouterr().err
+    assert "has had 1 look at test, whose ledger goes with it: add --ledger" in capsys.readouterr().err
     with Store.open(url) as store:
         assert len(store.test_evaluations("study")) == 1 and len(store.trials("study")) == 3
     assert main(["delete", "--study", "study", "--store", url, "--yes", "--ledger"]) == 0

@@ -10,7 +10,7 @@ from rich.table import Table
 from tuning.ablation.effects import CONFIDENCE, Effect
 from tuning.ablation.findings import Found, Level, Worth
 from tuning.ablation.parts import STREAM_TITLES
-from tuning.console import say
+from tuning.console import counted, say, say_failed
 from tuning.driving.progress import number_text
 from tuning.finals.finalists import Finalist
 from tuning.planning.spec import Spec
@@ -30,8 +30,7 @@ def print_report(
         say(console, _caption(found, len(found.worths)))
     for line in share_lines(found):
         say(console, line)
-    if failures:
-        say(console, f"{len(failures)} runs failed; the same command tries them again")
+    say_failed(console, len(failures))
 
 
 def table(title: str, found: Found, full: Level) -> Table:
@@ -63,7 +62,7 @@ def share_lines(found: Found) -> list[str]:
     seeds = next(iter(found.shares.values())).seeds
     lines = [
         f"shares of valid/{found.metric} {number_text(whole)}, of which Popularity has {number_text(least)} "
-        f"(Shapley over {len(found.subsets)} subsets, {seeds} seed{'s' * (seeds > 1)}):"
+        f"(Shapley over {len(found.subsets)} subsets, {counted(seeds, 'seed')}):"
     ]
     for part, one in found.shares.items():
         bar = ("█" if one.mean >= 0 else "▒") * round(_BAR_CELLS * abs(one.mean) / longest)

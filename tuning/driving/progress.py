@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tuning.books.record import TrialRecord, asked_for
-from tuning.console import say
+from tuning.console import counted, say
 from tuning.driving.time_left import EpochPace, seconds_left, time_text
 from tuning.schema import COMPLETE, FAIL, PRUNED, RUNNING
 from tuning.store import now
@@ -132,7 +132,7 @@ def trial_line(record: TrialRecord, objective: str) -> str:
     state = record.state + (f" ({record.reason})" if record.reason else "")
     value = "" if record.best_value is None else f", {objective} {record.best_value:.4f} in epoch {record.best_epoch}"
     error = "" if not record.error else f": {record.error.strip().splitlines()[-1]}"
-    return f"trial {record.number} {state} after {record.epoch} epochs{value}{error}"
+    return f"trial {record.number} {state} after {counted(record.epoch, 'epoch')}{value}{error}"
 
 
 def number_text(value: float | None) -> str:

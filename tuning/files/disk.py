@@ -10,6 +10,7 @@ from typing import Self
 
 from athwe.config import Config
 from athwe.data import Dataset
+from tuning.console import counted
 from tuning.errors import SearchError
 from tuning.files.results import (
     DIAGNOSTICS,
@@ -253,7 +254,8 @@ def budget_text(rules: DiskRules, model: int, state: int, results: int, free: in
     models = most_models(rules.keep_models, rules.at_work, rules.trials)
     room = "" if free is None else f"; {size_text(free)} free now"
     return (
-        f"on disk at most {size_text(total)} if every trial is as large as this one: {models} models of "
-        f"{size_text(model)}, {2 * rules.at_work} training states of {size_text(state)}, per-user results of "
-        f"{rules.trials} trials of {size_text(results)}{room}"
+        f"on disk at most {size_text(total)} if every trial is as large as this one: "
+        f"{counted(models, 'model')} of {size_text(model)}, "
+        f"{counted(2 * rules.at_work, 'training state')} of {size_text(state)}, per-user results of "
+        f"{counted(rules.trials, 'trial')} of {size_text(results)}{room}"
     )

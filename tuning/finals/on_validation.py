@@ -11,7 +11,7 @@ from rich.console import Console
 
 from athwe.data import Dataset
 from tuning.books.driver import DRIVER, Heartbeat, claim
-from tuning.console import say
+from tuning.console import counted, say
 from tuning.errors import SearchError
 from tuning.files.storage import Storage
 from tuning.finals.progress import FinalProgress
@@ -95,8 +95,8 @@ def run_on_validation(
         heartbeat.begin()
         try:
             runs = missing()  # another driver may have been at work until now
-            what = f"{len(runs)} runs of up to {epochs} epochs, {share['concurrency']} at once; those that end are kept"
-            say(console, what)
+            size = f"{counted(len(runs), 'run')} of up to {counted(epochs, 'epoch')}, {share['concurrency']} at once"
+            say(console, f"{size}; those that end are kept")
             with FinalProgress(console, spec.objective, len(runs), epochs, "its ranks are kept") as progress:
                 driver = _Driver[SomeRun](heartbeat, study.name, progress)
                 run_finals(runs, dataset, spec.config, driver, storage=study.storage, split="valid", **share)

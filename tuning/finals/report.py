@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tuning.console import say
+from tuning.console import say, say_failed
 from tuning.driving.progress import number_text
 from tuning.finals.finalists import CONFIDENCE
 from tuning.planning.spec import Spec
@@ -27,8 +27,7 @@ def print_report(
         if one.get("model"):
             text = f"trial {one['trial']}, its best seed on validation: {one['model']}"
             say(console, text)
-    if failures:
-        console.print(f"{len(failures)} runs failed; the same command tries them again", highlight=False)
+    say_failed(console, len(failures))
 
 
 def json_line(

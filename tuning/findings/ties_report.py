@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tuning.console import say
+from tuning.console import say, say_failed
 from tuning.findings.ties import Ties
 from tuning.planning.spec import Spec
 
@@ -23,8 +23,7 @@ def print_report(console: Console, spec: Spec, found: Ties, failures: Sequence[M
     for number, why in found.over_seeds.left_out.items() if found.over_seeds else ():
         say(console, f"trial {number} over seeds: {why}")
     say(console, f"picking the best of {len(found.trials)} overstates it by about {found.optimism:.4f}")
-    if failures:
-        say(console, f"{len(failures)} runs failed; the same command tries them again")
+    say_failed(console, len(failures))
 
 
 def json_line(spec: Spec, found: Ties, failures: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from tuning.console import counted
 from tuning.planning.spec import Spec
 from tuning.pruning.audited import Audited
 from tuning.pruning.pruner import make_scheduler
@@ -99,7 +100,7 @@ def audit_lines(found: PrunerAudit, objective: str) -> list[str]:
 def _verdicts(found: PrunerAudit, objective: str) -> str:
     if not found.given_up:
         return "gave up no trial"
-    text = f"gave up {_count(found.given_up)}, {found.audited or 'none'} of them finished all the same"
+    text = f"gave up {counted(found.given_up, 'trial')}, {found.audited or 'none'} of them finished all the same"
     if not found.audited:
         return f"{text}: nothing is known of what they would have become"
     if found.regret is None:
@@ -120,10 +121,6 @@ def _rung(ended: Iterable[tuple[Trained, float]], epoch: int) -> Rung:
 
 def _rung_text(rung: Rung) -> str:
     if rung.rank_correlation is not None:
-        return f"epoch {rung.epoch} {rung.rank_correlation:.2f} ({_count(rung.trials)})"
+        return f"epoch {rung.epoch} {rung.rank_correlation:.2f} ({counted(rung.trials, 'trial')})"
     why = "too few to say" if rung.trials < FEWEST else "all the same"
-    return f"epoch {rung.epoch} {why} ({_count(rung.trials)})"
-
-
-def _count(trials: int) -> str:
-    return f"{trials} trial{'s' * (trials != 1)}"
+    return f"epoch {rung.epoch} {why} ({counted(rung.trials, 'trial')})"

@@ -7,6 +7,7 @@ from contextlib import suppress
 import ray
 
 from tuning.choices import AUTO
+from tuning.console import counted
 from tuning.nodes.capacity import Node
 from tuning.nodes.cluster import available, require_device, require_resources
 from tuning.planning.plan import Plan
@@ -72,7 +73,7 @@ def in_words(step_seconds: dict[int, float]) -> str:
     '0.21 s on 1 core, 0.153 s on 2'
     """
     first, *others = step_seconds.items()
-    words = [f"{first[1]:.3g} s on {first[0]} core{'s' * (first[0] > 1)}"]
+    words = [f"{first[1]:.3g} s on {counted(first[0], 'core')}"]
     return ", ".join(words + [f"{seconds:.3g} s on {cores}" for cores, seconds in others])
 
 

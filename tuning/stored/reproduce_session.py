@@ -7,7 +7,7 @@ import pandas as pd
 from rich.console import Console
 
 from athwe.allocator import keep_freed_memory
-from tuning.console import say
+from tuning.console import counted, say
 from tuning.errors import SearchError
 from tuning.files.results import read_recommendations
 from tuning.nodes.provenance import git_sha, hardware, package_versions
@@ -110,10 +110,10 @@ def _verdict(
 
 
 def _same(epochs: EpochComparison, users: UserComparison | None) -> str:
-    compared = f"every validation metric of {_count(epochs.epochs, 'epoch')}"
+    compared = f"every validation metric of {counted(epochs.epochs, 'epoch')}"
     if users is None:
         return f"{compared} is the same; no per-user results of a finished trial are stored to compare with"
-    return f"{compared}, and rank and recommendations of {_count(users.users, 'user')}, are the same"
+    return f"{compared}, and rank and recommendations of {counted(users.users, 'user')}, are the same"
 
 
 def _how_far(epochs: EpochComparison, users: UserComparison | None, diverged: str | None) -> list[str]:
@@ -123,17 +123,13 @@ def _how_far(epochs: EpochComparison, users: UserComparison | None, diverged: st
         lines = [f"differs: epoch {epochs.first_epoch} of {epochs.epochs} is the first to differ{most}"]
     if epochs.missing_epochs:
         lines.append(
-            f"{_count(epochs.missing_epochs, 'stored epoch')} not reached{f': {diverged}' if diverged else ''}"
+            f"{counted(epochs.missing_epochs, 'stored epoch')} not reached{f': {diverged}' if diverged else ''}"
         )
     if users is not None:
         lines.append(
-            f"{users.other_rank:.1%} of {_count(users.users, 'user')} have another target rank, "
+            f"{users.other_rank:.1%} of {counted(users.users, 'user')} have another target rank, "
             f"{users.other_items:.1%} other recommendations"
         )
     if users is not None and users.missing_users:
-        lines.append(f"{_count(users.missing_users, 'user')} in one of the two only")
+        lines.append(f"{counted(users.missing_users, 'user')} in one of the two only")
     return lines
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"

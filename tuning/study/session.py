@@ -15,7 +15,7 @@ from athwe.command_line import INTERRUPTED, USER_ERROR
 from tuning.books.driver import DRIVER, Heartbeat, claim
 from tuning.books.journal import Journal
 from tuning.books.tables import one_line_errors, open_tables
-from tuning.console import say
+from tuning.console import counted, say
 from tuning.driving.progress import Progress
 from tuning.driving.run import StopRequest, ends_when_full, run_trials
 from tuning.errors import SearchError
@@ -162,18 +162,11 @@ def _write_data(session: Session) -> None:
 
 def _introduce(session: Session, console: Console, remaining: int) -> None:
     spec = session.spec
-    share = f"{spec.cpus_per_trial} core{'s' * (spec.cpus_per_trial > 1)}" + (
-        f" and {spec.gpus_per_trial:g} GPU" if spec.gpus_per_trial else ""
-    )
-    console.print(
-        f"{'Resuming' if session.is_resumed else 'Searching'} {spec.study}: {max(remaining, 0)} trials of up to "
-        f"{spec.config.epochs} epochs, {spec.concurrency} at once with {share} each, "
-        f"{len(spec.settings.space.root)} parameters, {spec.settings.sampler.name} and {spec.settings.pruner.name}, "
-        f"by {spec.objective}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    share = counted(spec.cpus_per_trial, "core") + (f" and {spec.gpus_per_trial:g} GPU" if spec.gpus_per_trial else "")
+    what = f"{'Resuming' if session.is_resumed else 'Searching'} {spec.study}: {counted(max(remaining, 0), 'trial')}"
+    how = f"{spec.concurrency} at once with {share} each, {counted(len(spec.settings.space.root), 'parameter')}"
+    rules = f"{spec.settings.sampler.name} and {spec.settings.pruner.name}, by {spec.objective}"
+    say(console, f"{what} of up to {counted(spec.config.epochs, 'epoch')}, {how}, {rules}")
 
 
 def _conclude(

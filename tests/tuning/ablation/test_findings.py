@@ -135,7 +135,7 @@ def test_the_report_names_the_parts_and_what_is_random():
     text = file.getvalue()
     row = next(line for line in text.splitlines() if "text" in line and "│" in line)
     assert "0.2750 ± 0.0250" in row and "-0.2500 (" in row and EARNS in row and "(200 users)" in row
-    assert "interval over users and seeds" in text and "1 runs failed" in text
+    assert "interval over users and seeds" in text and "1 run failed" in text
 
 
 def test_the_report_says_what_is_random_where_parts_have_other_numbers_of_seeds():
