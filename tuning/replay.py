@@ -53,7 +53,14 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--orders", type=positive_int, metavar="N", help="N random orders of the trials, one at a time; mean and range")
     add("--store", default=DEFAULT_URL, metavar="URL", help="SQLAlchemy URL (default: %(default)s)")
     add("--json", action="store_true", help="one line of JSON instead of the table")
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    for flag, given, pruner in (
+        ("--alpha", arguments.alpha, "racing"),
+        ("--reduction-factor", arguments.reduction_factor, "asha"),
+    ):
+        if given and arguments.pruner and pruner not in arguments.pruner:
+            parser.error(f"{flag} is of {pruner}, which --pruner leaves out")
+    return arguments
 
 
 def main(argv: Sequence[str] | None = None) -> int:

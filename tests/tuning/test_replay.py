@@ -67,6 +67,7 @@ def test_json_is_one_line_with_every_setting(url: str, capsys: pytest.CaptureFix
         (["--study", "study", "--grace-epochs", "10"], "--grace-epochs takes up to 9, the epochs of a trial, got 10"),
         (["--study", "study", "--reduction-factor", "1"], "expected a number above 1, got '1'"),
         (["--study", "study", "--reduction-factor", "nan"], "expected a number above 1, got 'nan'"),
+        (["--study", "study", "--pruner", "asha", "--alpha", ".1"], "--alpha is of racing, which --pruner leaves out"),
         (
             ["--study", "study", "--pruner", "racing"],
             "study 'study' has not every epoch's ranks of users: racing cannot",
