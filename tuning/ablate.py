@@ -48,11 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _ablate(arguments: argparse.Namespace) -> int:
-    from tuning.ablation.session import ablate  # Ray and torch, which take seconds, only once the flags are read
-
     file = sys.stderr if arguments.json else sys.stdout
     console = Console(stderr=arguments.json, width=None if file.isatty() else NARROWEST)
     with closing(ConsoleLog(console)) as log:
+        from tuning.ablation.session import ablate  # Ray and torch, which take seconds, only once the flags are read
+
         return ablate(arguments, console, log)
 
 

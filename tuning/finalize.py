@@ -44,10 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _finalize(arguments: argparse.Namespace) -> int:
-    from tuning.finals.session import finalize  # Ray and torch, which take seconds, only once the flags are read
-
     console = Console(stderr=arguments.json)
     with closing(ConsoleLog(console)) as log:
+        from tuning.finals.session import finalize  # Ray and torch, which take seconds, only once the flags are read
+
         return finalize(arguments, console, log)
 
 

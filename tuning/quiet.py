@@ -46,12 +46,16 @@ class ConsoleLog(logging.Handler):
     """Shows the log through the console, so that it does not tear the live display.
 
     Lines wait until `open_up`, when it is certain that the search starts: an error is one line, and nothing before it.
+    Until then a terminal shows that something is at work.
     """
 
     def __init__(self, console: Console):
         super().__init__(logging.INFO)
         self._console = console
         self._held: list[logging.LogRecord] | None = []
+        self._status = console.status("getting ready")
+        if console.is_terminal:
+            self._status.start()
         self._loggers = [logging.getLogger(name) for name in ("athwe", "tuning")]
         for logger in self._loggers:
             logger.addHandler(self)
@@ -66,12 +70,14 @@ class ConsoleLog(logging.Handler):
 
     def close(self) -> None:
         """Let go of the loggers."""
+        self._status.stop()
         for logger in self._loggers:
             logger.removeHandler(self)
         super().close()
 
     def open_up(self) -> None:
         """Show what was held back, and from now on each line at once."""
+        self._status.stop()
         held, self._held = self._held or [], None
         for record in held:
             self.emit(record)

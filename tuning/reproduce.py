@@ -43,10 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _reproduce(arguments: argparse.Namespace) -> int:
-    from tuning.stored.reproduce_session import reproduce  # Ray and torch, which take seconds, once the flags are read
-
     console = Console(stderr=arguments.json)
     with closing(ConsoleLog(console)) as log:
+        from tuning.stored.reproduce_session import reproduce  # Ray and torch take seconds: once the flags are read
+
         verdict = reproduce(arguments, console, log)
     if arguments.json:
         print(json.dumps(verdict))

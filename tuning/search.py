@@ -81,10 +81,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _search(arguments: argparse.Namespace) -> int:
     be_quiet(attaches=wanted_address(arguments.address) is not None)
-    from tuning.study.session import search  # Ray and torch, which take seconds, only once the flags are read
-
     console = Console(stderr=arguments.json)
     with closing(ConsoleLog(console)) as log:
+        from tuning.study.session import search  # Ray and torch, which take seconds, only once the flags are read
+
         return search(arguments, console, log)
 
 
