@@ -5,7 +5,7 @@ import logging
 import shlex
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 MIN_TRIALS_FOR_IMPORTANCE = 4
 _OUTCOME = attrgetter("state", "best_value")
 _SHOWN_TRIALS = 5
+_SHOWN_CHANGES = 4
+"""Of each trial but the best one, whose changes are all shown."""
 _SHOWN_PARETO = 20
 FANOVA, PED_ANOVA = "fANOVA", "PED-ANOVA"
 
@@ -83,8 +85,14 @@ def json_line(
     )
 
 
-def print_summary(console: Console, records: Iterable[TrialRecord], objective: str, maximize: bool) -> None:
-    """A table of the best trials, and what the best one changed against the configuration it started from."""
+def print_summary(
+    console: Console, records: Iterable[TrialRecord], objective: str, maximize: bool, importance: Sequence[str] = ()
+) -> None:
+    """A table of the best trials, and what they changed against the configuration that the search started from.
+
+    Args:
+        importance: parameters, the most important first, as changes are to be told.
+    """
     records = list(records)
     ranked = best_trials(records, maximize, _OUTCOME)
     counts = Counter(f"{record.state}{f' ({record.reason})' if record.reason else ''}" for record in records)
@@ -96,9 +104,14 @@ def print_summary(console: Console, records: Iterable[TrialRecord], objective: s
     for title in ("trial", objective, "best epoch", "seconds"):
         table.add_column(title, justify="right")
     table.add_column("against trial 0", overflow="fold")
-    for record in ranked[:_SHOWN_TRIALS]:
+    rank = {name: place for place, name in enumerate(importance)}
+    for place, record in enumerate(ranked[:_SHOWN_TRIALS]):
         seconds = (record.ended_at - record.started_at).total_seconds() if record.started_at and record.ended_at else 0
-        changes = [f"{key} {_short(value)}" for key, value in record.params.items() if value != start.get(key)]
+        changed = [key for key, value in record.params.items() if value != start.get(key)]
+        changed.sort(key=lambda key: rank.get(key, len(rank)))
+        changes = [f"{key} {_short(record.params[key])}" for key in changed]
+        if place and len(changes) > _SHOWN_CHANGES + 1:
+            changes[_SHOWN_CHANGES:] = [f"{len(changes) - _SHOWN_CHANGES} more"]
         table.add_row(
             str(record.number),
             number_text(record.best_value),

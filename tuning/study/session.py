@@ -180,7 +180,8 @@ def _conclude(
     """Summary, next commands and exit code."""
     spec, records = session.spec, list(journal.records.values())
     maximize = spec.direction == "maximize"
-    print_summary(console, records, spec.objective, maximize)
+    importance = session.store.importances(spec.study)["parameter"].drop_duplicates().tolist()
+    print_summary(console, records, spec.objective, maximize, importance)
     found = print_findings(console, session.store, spec)
     ran = [record for record in records if record.reason != INVALID]
     code = INTERRUPTED if stop.interrupted else USER_ERROR if stop.storage_is_full else OK

@@ -68,6 +68,19 @@ def test_the_summary_says_what_changed_against_trial_0(capsys):
     assert "beta 0.5" in text and "the configuration at hand" in text
 
 
+def test_the_best_trial_says_all_that_it_changed_and_the_others_what_matters_most(capsys):
+    names = [f"p{index}" for index in range(8)]
+    records = [
+        TrialRecord(0, dict.fromkeys(names, 0.0), COMPLETE, best_value=0.1),
+        TrialRecord(1, dict.fromkeys(names, 1.0), COMPLETE, best_value=0.2),
+        TrialRecord(2, dict.fromkeys(names, 2.0), COMPLETE, best_value=0.3),
+    ]
+    print_summary(Console(width=160), records, "valid/ndcg@10", maximize=True, importance=["p5", "p2"])
+    text = capsys.readouterr().out
+    assert "p5 2, p2 2, p0 2, p1 2, p3 2, p4 2, p6 2, p7 2" in text
+    assert "p5 1, p2 1, p0 1, p1 1, 4 more" in text
+
+
 def test_the_pareto_set_is_a_table_of_every_objective(capsys):
     points = {3: {"valid/ndcg@10": 0.25, "parameters": 12345.0}, 1: {"valid/ndcg@10": 0.125, "parameters": 99.0}}
     print_pareto(Console(width=100), points, {"valid/ndcg@10": "maximize", "parameters": "minimize"})
