@@ -155,7 +155,9 @@ def build_config(
             raise ConfigError(
                 f"unknown config key {quoted(key)}{_place(key, origin)}{suggestion(key, Config.model_fields)}"
             )
-        if isinstance(value, bool) and Config.model_fields[key].annotation is not bool:  # would pass for 0 or 1
+        parts = value if isinstance(value, list | tuple) else [value]
+        if any(isinstance(part, bool) for part in parts) and Config.model_fields[key].annotation is not bool:
+            # would pass for 0 or 1
             raise ConfigError(f"config key {quoted(key)}: neither true nor false fits{_place(key, origin)}")
     try:
         return Config.model_validate(kept)

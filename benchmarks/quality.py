@@ -108,9 +108,9 @@ def run_once(name: str, variant: str, config: Config, options: argparse.Namespac
         return
     started = time.time()
     dataset = load_dataset(name, options.dataset_root, config)
-    dataset = dataset if options.test else dataset.sealed()
     if variant == SHUFFLED:
         dataset = shuffle_gaps(dataset, config.seed)
+    dataset = dataset if options.test else dataset.sealed()
     with console.status(f"{variant} on {name}, seed {config.seed}"):
         result = trained(config, dataset, DEFECTS.get(variant, nullcontext), splits)
     row = key | result | {"seconds": round(time.time() - started, 1)}
@@ -158,6 +158,7 @@ def finished(path: Path) -> list[dict]:
     if not path.exists():
         return []
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = [row for row in rows if isinstance(row["valid"], dict)]  # before `--test` there was the curve alone
     return list({tuple(row[name] for name in KEY): row for row in rows}.values())
 
 

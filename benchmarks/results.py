@@ -62,14 +62,16 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--models", nargs="+", choices=MODEL_NAMES, default=MODEL_NAMES)
     parser.add_argument("--dataset-root", help="folder of the data sets")
     parser.add_argument(
-        "--config", nargs="+", default=[str(SMALL)], metavar="FILE", help="the budget of a trial (default: %(default)s)"
+        "--config", action="append", metavar="FILE", help="as of tuning/search.py (default: the small budget)"
     )
     parser.add_argument("--trials", type=int, default=12, help="trials of each search (default: %(default)s)")
     parser.add_argument("--folder", type=Path, default=Path("results/table"), help="for the store and the files")
     parser.add_argument("--gpus-per-trial", help="as of tuning/search.py")
     parser.add_argument("--concurrency", help="as of tuning/search.py")
     parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.config = options.config or [str(SMALL)]
+    return options
 
 
 def asked(dataset: str, options: argparse.Namespace) -> list[str]:
@@ -160,6 +162,7 @@ def result(dataset: str, model: str, options: argparse.Namespace) -> dict[str, A
     best = best_trials(trials.to_dict("records"), maximize=True)[0]
     metrics = [look.metrics for look in comparable_looks(looks, mask_seen=False) if look.trial_id == best["trial_id"]]
     if not metrics:
+        console.print(f"{study}: its best trial, {best['number']}, has not been looked at yet", highlight=False)
         return None
     keys = (f"test/{METRIC}", "test/recall@10", f"test, mask_seen true/{METRIC}")
     cells = [spread([one[key] for one in metrics]) for key in keys]

@@ -5,6 +5,8 @@ import os
 import warnings
 
 from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
 
 from tuning.console import say
 
@@ -53,9 +55,11 @@ class ConsoleLog(logging.Handler):
         super().__init__(logging.INFO)
         self._console = console
         self._held: list[logging.LogRecord] | None = []
-        self._status = console.status("getting ready")
+        # Standard output may be data for a program: unlike `console.status` it is left as it is.
+        shown = Spinner("line", "getting ready")
+        self._waiting = Live(shown, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
         if console.is_terminal:
-            self._status.start()
+            self._waiting.start()
         self._loggers = [logging.getLogger(name) for name in ("athwe", "tuning")]
         for logger in self._loggers:
             logger.addHandler(self)
@@ -70,14 +74,14 @@ class ConsoleLog(logging.Handler):
 
     def close(self) -> None:
         """Let go of the loggers."""
-        self._status.stop()
+        self._waiting.stop()
         for logger in self._loggers:
             logger.removeHandler(self)
         super().close()
 
     def open_up(self) -> None:
         """Show what was held back, and from now on each line at once."""
-        self._status.stop()
+        self._waiting.stop()
         held, self._held = self._held or [], None
         for record in held:
             self.emit(record)

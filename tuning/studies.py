@@ -1,6 +1,7 @@
 """`python tuning/studies.py list | export | delete`: the studies of a store."""
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -125,6 +126,8 @@ def export_study(arguments: argparse.Namespace) -> int:
                 write_whole(arguments.output, text)
                 _say(f"{counted(len(rows), 'trial')} in {arguments.output}")
             else:
+                if isinstance(sys.stdout, io.TextIOWrapper):
+                    sys.stdout.reconfigure(encoding="utf-8")  # data, for a file: not what the terminal can show
                 sys.stdout.write(text)
     return OK
 

@@ -176,6 +176,7 @@ def test_every_model_runs_on_the_configuration_of_every_data_set():
         ("wavelet_j=3", "did you mean 'wavelet_J'"),
         ("n_layers=two", "config key 'n_layers': .*integer.*got 'two' .in --set n_layers=two"),
         ("n_layers=true", "'n_layers': neither true nor false fits .in --set n_layers=true"),
+        ("topk=[true, 10]", "'topk': neither true nor false fits"),
         ("beta=1.5", "'beta'"),
         ("moe_topk=9", "moe_topk 9 is above routed_expert_nums 8"),
         ("hidden_size=63", "hidden_size 63 is not divisible by n_heads 2"),

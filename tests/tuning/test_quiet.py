@@ -5,6 +5,7 @@ import logging
 import time
 from contextlib import closing
 
+import pytest
 from rich.console import Console
 
 from tuning.quiet import ConsoleLog
@@ -23,6 +24,13 @@ def test_a_terminal_shows_that_something_is_at_work_until_the_log_opens():
         log.open_up()
         after = shown.getvalue().rpartition(CURSOR_IS_BACK)[2]
         assert "a line" in after and WAITS not in after
+
+
+def test_what_a_program_reads_is_not_drawn_over(capsys: pytest.CaptureFixture[str]):
+    shown = io.StringIO()
+    with closing(ConsoleLog(Console(file=shown, force_terminal=True))):
+        print('{"a": [1]}')
+    assert capsys.readouterr().out == '{"a": [1]}\n'
 
 
 def test_what_never_starts_leaves_the_terminal_as_it_was():

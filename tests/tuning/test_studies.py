@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from datetime import datetime, timedelta
@@ -98,6 +99,15 @@ def test_the_export_goes_to_standard_output_or_to_a_file(url: str, tmp_path: Pat
     assert (tmp_path / "trials.csv").read_bytes().decode() == out
     assert [row["state"] for row in csv.DictReader(out.splitlines())] == ["COMPLETE", "COMPLETE", "PRUNED"]
     assert capfd.readouterr().out == f"3 trials in {tmp_path}/trials.csv\n"
+
+
+def test_an_export_is_utf_8_whatever_the_terminal_can_show(url: str):
+    with Store.open(url) as store:
+        store.save_trial({"trial_id": "study.2", "error": "Größe"})
+    command = [sys.executable, "tuning/studies.py", "export", "--study", "study", "--store", url]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
+    assert "Größe" in done.stdout.decode("utf-8")
 
 
 def test_the_best_configuration_goes_into_a_file_that_search_and_training_read(

@@ -78,6 +78,7 @@ def ablate(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -> 
     with Store.open(arguments.store) as store:
         for topic, findings in to_store(found, task.trial.number).items():
             store.save_findings(study.name, topic, findings)
+    log.open_up()  # nothing may have been missing
     print_report(console, study.spec, task.trial, found, failures)
     if arguments.json:
         facts = {"store": display_url(arguments.store), "not_run": dict(task.asked.not_run)}

@@ -7,7 +7,7 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from tuning.console import say
+from tuning.console import counted, say
 from tuning.driving.progress import number_text
 
 
@@ -47,7 +47,7 @@ class FinalProgress:
         self._bars.advance(self._all)
         last = self._last.get(run)
         how = problem or (
-            f"{last['epoch']} epochs, best {self._objective} {number_text(last['best_value'])} in epoch "
+            f"{counted(last['epoch'], 'epoch')}, best {self._objective} {number_text(last['best_value'])} in epoch "
             f"{last['best_epoch']}; {self._kept}"
             if last
             else "no epoch"

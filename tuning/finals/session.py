@@ -89,6 +89,7 @@ def finalize(arguments: argparse.Namespace, console: Console, log: ConsoleLog) -
     found = results(finalists, comparable_looks(looks, spec.config.mask_seen), keys)
     for one in found:
         one["model"] = _kept_model(study, one["trial_id"], one["seeds"])
+    log.open_up()  # nothing may have been missing
     print_report(console, spec, found, keys, len(looks), failures)
     if arguments.json:
         print(json_line(spec, found, len(looks), failures, {"store": display_url(arguments.store)}))

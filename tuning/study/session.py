@@ -129,17 +129,18 @@ def _run(session: Session, arguments: argparse.Namespace, console: Console, star
     is_race = spec.settings.pruner.name == "racing"
     earlier = reports_of(session.store, spec.study, spec.objective, is_race) if session.is_resumed else []
     stop = StopRequest(spec.time_budget_seconds, journal)
-    remaining = spec.settings.trials - finished_count(study)
+    finished = finished_count(study)
+    asked = max(spec.settings.trials, finished)
     maximize = spec.direction == "maximize"
-    size = (spec.settings.trials, spec.config.epochs, spec.concurrency, spec.time_budget_seconds)
+    size = (asked, spec.config.epochs, spec.concurrency, spec.time_budget_seconds)
     progress = Progress(console, spec.study, spec.objective, maximize, *size)
-    _introduce(session, console, remaining)
+    _introduce(session, console, asked - finished)
     try:
-        if remaining > 0:
+        if asked > finished:
             options = {"earlier": earlier, "storage": session.storage, "progress": progress, "stop": stop}
             options["trainable"] = session.trainable
             with ends_when_full(stop, session.storage):
-                run_trials(spec, session.plan.dataset, study, journal, trials=remaining, **options)
+                run_trials(spec, session.plan.dataset, study, journal, trials=asked - finished, **options)
     finally:
         journal.cancel_running(stop.why or "the search ended before this trial did")
         journal.close()
@@ -163,7 +164,7 @@ def _write_data(session: Session) -> None:
 def _introduce(session: Session, console: Console, remaining: int) -> None:
     spec = session.spec
     share = counted(spec.cpus_per_trial, "core") + (f" and {spec.gpus_per_trial:g} GPU" if spec.gpus_per_trial else "")
-    what = f"{'Resuming' if session.is_resumed else 'Searching'} {spec.study}: {counted(max(remaining, 0), 'trial')}"
+    what = f"{'Resuming' if session.is_resumed else 'Searching'} {spec.study}: {counted(remaining, 'trial')}"
     how = f"{spec.concurrency} at once with {share} each, {counted(len(spec.settings.space.root), 'parameter')}"
     rules = f"{spec.settings.sampler.name} and {spec.settings.pruner.name}, by {spec.objective}"
     say(console, f"{what} of up to {counted(spec.config.epochs, 'epoch')}, {how}, {rules}")
