@@ -103,7 +103,7 @@ def test_the_export_goes_to_standard_output_or_to_a_file(url: str, tmp_path: Pat
 
 def test_an_export_is_utf_8_whatever_the_terminal_can_show(url: str):
     with Store.open(url) as store:
-        store.save_trial({"trial_id": "study.2", "error": "Größe"})
+        store.save_trial({"trial_id": "study.2", "reason": "Größe"})
     command = [sys.executable, "tuning/studies.py", "export", "--study", "study", "--store", url]
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
@@ -168,7 +168,7 @@ def test_a_study_in_a_bucket_is_deleted_with_its_files(
     with Store.open(url) as store:
         store.update_study("study", storage_path=storage.url)
     assert main(["delete", "--study", "study", "--store", url, "--yes", "--files"]) == 0
-    assert f"; and 1 files (0.0 MB) in {storage.url}" in capsys.readouterr().out
+    assert f"; and 1 file (0.0 MB) in {storage.url}" in capsys.readouterr().out
     assert storage.names() == ["notes"]
     with Store.open(url) as store:
         assert store.studies().empty
