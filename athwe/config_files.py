@@ -150,19 +150,23 @@ def build_config(
     kept = {key: value for key, value in values.items() if key not in IGNORED_KEYS}
     _require_our_protocol(kept, origin)
     kept = {key: value for key, value in kept.items() if key not in FIXED_KEYS and key != "eval_args"}
-    for key, value in kept.items():
+    for key in kept:
         if key not in Config.model_fields:
             raise ConfigError(
                 f"unknown config key {quoted(key)}{_place(key, origin)}{suggestion(key, Config.model_fields)}"
             )
-        parts = value if isinstance(value, list | tuple) else [value]
-        if any(isinstance(part, bool) for part in parts) and Config.model_fields[key].annotation is not bool:
-            # would pass for 0 or 1
-            raise ConfigError(f"config key {quoted(key)}: neither true nor false fits{_place(key, origin)}")
     try:
-        return Config.model_validate(kept)
+        config = Config.model_validate(kept)
     except ValidationError as error:
         raise ConfigError(_one_line(error, origin)) from None
+    for key, value in kept.items():  # true and false have passed for 1 and 0
+        if _has_truth(value) and Config.model_fields[key].annotation is not bool:
+            raise ConfigError(f"config key {quoted(key)}: neither true nor false fits{_place(key, origin)}")
+    return config
+
+
+def _has_truth(value: Any) -> bool:
+    return isinstance(value, bool) or (isinstance(value, list | tuple) and any(map(_has_truth, value)))
 
 
 def override_config(config: Config, values: Mapping[str, Any]) -> Config:
