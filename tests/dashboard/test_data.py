@@ -18,17 +18,17 @@ def study(**times) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("row", "expected"),
+    ("times", "expected"),
     [
-        (study(ended_at=timedelta()), data.ENDED),
-        (study(heartbeat_at=timedelta(seconds=10)), data.ACTIVE),
-        (study(heartbeat_at=timedelta(hours=1)), data.SILENT),
-        (study(created_at=timedelta(seconds=5)), data.ACTIVE),
-        (study(), data.SILENT),
+        ({"ended_at": timedelta()}, data.ENDED),
+        ({"heartbeat_at": timedelta(seconds=10)}, data.ACTIVE),
+        ({"heartbeat_at": timedelta(hours=1)}, data.SILENT),
+        ({"created_at": timedelta(seconds=5)}, data.ACTIVE),
+        ({}, data.SILENT),
     ],
 )
-def test_activity_of_a_study(row, expected):
-    assert data.activity(row) == expected
+def test_activity_of_a_study(times, expected):
+    assert data.activity(study(**times)) == expected
 
 
 def test_a_larger_study_is_looked_at_less_often_and_an_ended_one_never():
