@@ -21,10 +21,10 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from athwe.command_line import exit_code
 from athwe.config import Config
 from athwe.config_files import load_config, override_config
 from athwe.data import Dataset, load_dataset
-from athwe.errors import AthweError
 from athwe.evaluation.metrics import mean_metrics
 from athwe.model_keys import COUNTED
 from athwe.training.trainer import Trainer
@@ -72,7 +72,13 @@ console = Console(stderr=True)
 
 
 def main() -> int:
-    """Run what is missing, then print the table of everything asked for."""
+    """Run the command line; returns its exit code."""
+    logging.disable(logging.WARNING)
+    return exit_code(lambda: make_table(parse()))
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--datasets", nargs="+", default=["demo"])
     parser.add_argument("--dataset-root")
@@ -82,19 +88,22 @@ def main() -> int:
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=["Popularity", "SASRec", "ATHWE"])
     parser.add_argument("--test", action="store_true", help="look at test, too, once a run with each mask_seen")
     parser.add_argument("--output", type=Path, default=Path("results/quality.jsonl"))
-    options = parser.parse_args()
-    logging.disable(logging.WARNING)
+    return parser.parse_args()
+
+
+def make_table(options: argparse.Namespace) -> int:
+    """Run what is missing, then print the table of everything asked for.
+
+    Raises:
+        AthweError: a configuration or a data set that cannot be used.
+    """
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        for name in options.datasets:
-            for variant in options.variants:
-                model = VARIANTS[variant].get("model", "ATHWE")
-                config = load_config(name, files=options.config, overrides=[f"model={model}", *options.overrides])
-                for seed in options.seeds[: 1 if variant in COUNTED else None]:
-                    run_once(name, variant, override_config(config, VARIANTS[variant] | {"seed": seed}), options)
-    except AthweError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    for name in options.datasets:
+        for variant in options.variants:
+            model = VARIANTS[variant].get("model", "ATHWE")
+            config = load_config(name, files=options.config, overrides=[f"model={model}", *options.overrides])
+            for seed in options.seeds[: 1 if variant in COUNTED else None]:
+                run_once(name, variant, override_config(config, VARIANTS[variant] | {"seed": seed}), options)
     print(table([row for row in finished(options.output) if row["dataset"] in options.datasets]))
     return 0
 

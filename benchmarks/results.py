@@ -18,11 +18,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from rich.console import Console
 
+from athwe.command_line import exit_code
 from athwe.config_files import load_config
 from athwe.errors import AthweError
 from athwe.model_keys import COUNTED, MODEL_NAMES
 from benchmarks.quality import spread
 from tuning.books.record import best_trials
+from tuning.console import say
 from tuning.finals.finalists import comparable_looks
 from tuning.schema import INVALID
 from tuning.store import Store, StoreError
@@ -39,14 +41,21 @@ console = Console(stderr=True)
 
 
 def main() -> int:
-    """Run what is missing, then print the table."""
-    options = parse()
+    """Run the command line; returns its exit code."""
+    return exit_code(lambda: make_table(parse()))
+
+
+def make_table(options: argparse.Namespace) -> int:
+    """Run what is missing, then print the table; gives the exit code of what failed.
+
+    Raises:
+        AthweError: no folder can be made there, or a configuration that cannot be used.
+    """
     try:
         options.folder.mkdir(parents=True, exist_ok=True)
-        epochs_of(options)
-    except (AthweError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    except OSError as error:
+        raise AthweError(f"--folder: {error}") from None
+    epochs_of(options)  # before anything runs
     for dataset in options.datasets:
         for model in asked(dataset, options) if not options.table else ():
             if (code := search(dataset, model, options)) or (code := finalize(dataset, model, options)):
@@ -111,7 +120,7 @@ def run(options: argparse.Namespace, script: str, *arguments: str) -> int:
     """A command of ours with its output on this terminal; gives its exit code."""
     command = [sys.executable, str(ROOT / "tuning" / script), *arguments, "--store", store_url(options)]
     shown = shlex.join(["python", f"tuning/{script}", *command[2:]])
-    console.print(shown, style="dim", markup=False, highlight=False, soft_wrap=True)
+    say(console, shown, style="dim")
     return subprocess.run(command, stdout=sys.stderr, check=False).returncode
 
 

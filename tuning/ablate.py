@@ -9,11 +9,10 @@ from pathlib import Path
 if __name__ == "__main__":  # this file's folder comes first on the path then; our packages are in the one above
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from rich.console import Console
-
 from athwe.command_line import Parser, positive_int
 from tuning.choices import ABLATION_PARTS
 from tuning.commands import add_training_flags, exit_code, trial_number
+from tuning.console import table_console
 from tuning.quiet import ConsoleLog, be_quiet
 from tuning.store import DEFAULT_URL
 
@@ -48,8 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _ablate(arguments: argparse.Namespace) -> int:
-    file = sys.stderr if arguments.json else sys.stdout
-    console = Console(stderr=arguments.json, width=None if file.isatty() else NARROWEST)
+    console = table_console(NARROWEST, stderr=arguments.json)
     with closing(ConsoleLog(console)) as log:
         from tuning.ablation.session import ablate  # Ray and torch, which take seconds, only once the flags are read
 

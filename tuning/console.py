@@ -8,9 +8,10 @@ WIDTH = 160
 """Columns of a table where the output is no terminal."""
 
 
-def table_console(width: int = WIDTH) -> Console:
-    """Standard output, `width` columns wide where it is no terminal."""
-    return Console(width=None if sys.stdout.isatty() else width)
+def table_console(width: int = WIDTH, stderr: bool = False) -> Console:
+    """Standard output or error, `width` columns wide where it is no terminal."""
+    file = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if file.isatty() else width)
 
 
 def say(console: Console, line: str, style: str | None = None) -> None:

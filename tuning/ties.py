@@ -36,12 +36,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--study", required=True, help="name of the study")
     add("--store", default=DEFAULT_URL, metavar="URL", help="SQLAlchemy URL (default: %(default)s)")
-    add(
-        "--alpha",
-        type=_alpha,
-        default=0.05,
-        help="share of studies that may call equals different (default: 0.05)",
-    )
+    add("--alpha", type=_alpha, default=0.05, help="share of studies that may call equals different (default: 0.05)")
     add("--json", action="store_true", help="one line of JSON on standard output, everything else on standard error")
     again = parser.add_argument_group("training the tied trials again")
     add = again.add_argument

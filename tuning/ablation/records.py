@@ -14,7 +14,7 @@ from tuning.ablation.variants import FULL, Variant
 from tuning.errors import SearchError
 from tuning.files.results import ABLATION, ablation_name, final_results_name, read_user_ranks
 from tuning.files.storage import Storage
-from tuning.findings.by_slice import categories
+from tuning.findings.by_slice import categories, unreadable
 from tuning.schema import PARAMETERS
 
 _RUN = re.compile(r"(?P<variant>[a-z][\w-]*)\.seed-(?P<seed>\d+)\.parquet")
@@ -105,5 +105,4 @@ def _read(storage: Storage, name: str) -> pa.Table:
     try:
         return read_user_ranks(storage, name, (*FACTS, "target"))
     except (ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise SearchError(f"cannot read {name} in {storage.url}: {reason}; delete it, and run again") from None
+        raise unreadable(storage, name, error, "; delete it, and run again") from None

@@ -69,7 +69,7 @@ def read_ranks(storage: Storage, study: str, numbers: Sequence[int]) -> pd.DataF
             why = "it has had no best epoch, or they are gone"
             raise SearchError(f"trial {number} has no per-user results in {storage.url}: {why}") from None
         except (ArrowException, OSError) as error:
-            raise _unreadable(storage, name, error) from None
+            raise unreadable(storage, name, error) from None
         ranks = frame[["target_rank"]].set_axis([str(number)], axis=1)
         found = frame.drop(columns="target_rank").join(ranks) if found is None else found.join(ranks, how="inner")
     if found is None or found.empty:
@@ -89,7 +89,7 @@ def read_items(storage: Storage, data_fingerprint: str) -> pd.DataFrame | None:
     except FileNotFoundError:
         return None
     except (ArrowException, OSError) as error:
-        raise _unreadable(storage, name, error, "; delete it, and slices do without categories") from None
+        raise unreadable(storage, name, error, "; delete it, and slices do without categories") from None
 
 
 def categories(users: pd.DataFrame, items: pd.DataFrame) -> Categories:
@@ -117,7 +117,8 @@ def compare(
     ]  # fmt: skip
 
 
-def _unreadable(storage: Storage, name: str, error: Exception, remedy: str = "") -> SearchError:
+def unreadable(storage: Storage, name: str, error: Exception, remedy: str = "") -> SearchError:
+    """What to raise for per-user results or items that cannot be read; `remedy` is added as it is."""
     return SearchError(f"cannot read {name} in {storage.url}: {' '.join(str(error).split())}{remedy}")
 
 
